@@ -1,0 +1,133 @@
+/* Parameter blocks and tables of the kernels: plain C, read by nvcc, the C compiler and the runtime alike.
+
+   Every kernel takes one block by value. Addresses are 64-bit device addresses. */
+#ifndef LAZYRT_KERNELS_PARAMS_H
+#define LAZYRT_KERNELS_PARAMS_H
+
+#include <stdint.h>
+
+/* ---- shape tables: infer_shapes -------------------------------------------------------------------- */
+
+/* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the rank.
+   Rank -1 is an unshaped parameter. Row `slot` of set `s` has element i at rows[(slot * 9 + i) * stride + s]:
+   the set index runs fastest, so that one thread per set reads and writes coalesced. */
+enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
+#define LAZY_RANK_UNSHAPED (-1)
+
+/* Sizes and element counts stay below this, so that products of two never overflow 64 bits unchecked. */
+#define LAZY_DIM_LIMIT ((int64_t)1 << 48)
+
+/* (attributes, input shapes, known parameter shapes) -> (parameter shapes, output shapes, error).
+   A known shape is unified with what the rule says, never overwritten. */
+enum lazy_shape_rule {
+  LAZY_RULE_GIVEN = 0,     /* outputs' rows were filled by the host */
+  LAZY_RULE_SAME = 1,      /* output = input 0 */
+  LAZY_RULE_BROADCAST = 2, /* output = inputs broadcast together */
+  LAZY_RULE_LINEAR = 3,    /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
+  LAZY_RULE_FLATTEN = 4,   /* attributes: start_dim, end_dim (negative from the end) */
+  LAZY_RULE_COUNT
+};
+
+/* One recorded call. Operands: input slots, then parameter slots, then output slots. */
+struct lazy_shape_node {
+  uint16_t rule;
+  uint8_t input_count, param_count;
+  uint8_t output_count, training;
+  uint16_t attribute_count;
+  int32_t operands;   /* index into the table's int32 operands */
+  int32_t attributes; /* index into the table's int64 attributes */
+};
+
+/* Why a rule refused. The runtime turns it into words (runtime/shape/error.c). */
+enum lazy_shape_error_code {
+  LAZY_SHAPE_OK = 0,
+  LAZY_SHAPE_RANK_TOO_LOW = 1,   /* found rank, wanted at least */
+  LAZY_SHAPE_RANK_TOO_HIGH = 2,  /* found rank, wanted at most */
+  LAZY_SHAPE_DIM_MISMATCH = 3,   /* input's dim: found, wanted (by the parameter) */
+  LAZY_SHAPE_PARAM_MISMATCH = 4, /* known parameter's dim: found, wanted (by the rule) */
+  LAZY_SHAPE_PARAM_RANK = 5,     /* known parameter's rank: found, wanted */
+  LAZY_SHAPE_BROADCAST = 6,      /* sizes that do not broadcast: found, wanted */
+  LAZY_SHAPE_NEGATIVE = 7,       /* a size below zero */
+  LAZY_SHAPE_OVERFLOW = 8,       /* a size or element count past LAZY_DIM_LIMIT */
+  LAZY_SHAPE_NO_SUCH_DIM = 9,    /* a dim index the rank does not have: found index, wanted below */
+  LAZY_SHAPE_UNSHAPED = 10,      /* an input or parameter whose shape nothing settles */
+  LAZY_SHAPE_UNKNOWN_RULE = 11,
+};
+
+/* The first error of a set. `operand` counts inputs first, then parameters. */
+struct lazy_shape_error {
+  int32_t code, node, operand, dim;
+  int64_t found, wanted;
+};
+
+/* ---- initialisation: tickets become segments ------------------------------------------------------- */
+
+enum lazy_init_rule {
+  LAZY_INIT_NONE = 0,     /* memory is left as it is (values come from elsewhere) */
+  LAZY_INIT_CONSTANT = 1, /* a = value */
+  LAZY_INIT_UNIFORM = 2,  /* a = center, b = half width */
+};
+
+/* How a ticket's a and b become a segment's: fans are known only once the shapes are. All in double, in
+   PyTorch's order of operations. */
+enum lazy_init_scale {
+  LAZY_SCALE_GIVEN = 0,          /* a, b as they stand */
+  LAZY_SCALE_KAIMING_FAN_IN = 1, /* b = sqrt(3.0) * (b / sqrt(fan_in)), where b holds the gain */
+  LAZY_SCALE_RSQRT_FAN_IN = 2,   /* b = fan_in > 0 ? 1 / sqrt(fan_in) : 0 */
+};
+
+/* A parameter or buffer waiting for its values, in registration order. */
+struct lazy_init_ticket {
+  int32_t slot;     /* its row */
+  int32_t fan_slot; /* the row fans are taken from (a bias names its weight's) */
+  uint8_t dtype;    /* lazy_dtype */
+  uint8_t rule;     /* lazy_init_rule */
+  uint8_t scale;    /* lazy_init_scale */
+  uint8_t reserved[5];
+  uint64_t path_hash; /* of root name and path parts; the launch's seed is mixed in by the kernel */
+  double a, b;
+};
+
+/* A ticket with its place and numbers known: what init_params draws. */
+struct lazy_init_segment {
+  uint64_t offset; /* bytes from the launch's base address; a multiple of LAZY_PARAM_ALIGNMENT */
+  uint64_t count;  /* elements */
+  uint64_t path_hash;
+  double a, b;
+  uint32_t first_tile; /* tiles of all segments before it */
+  uint8_t dtype, rule;
+  uint8_t reserved[2];
+};
+
+enum { LAZY_PARAM_ALIGNMENT = 256, LAZY_INIT_TILE = 4096 };
+
+/* What a launch of infer_shapes found, read back with the rows. One per launch. */
+struct lazy_infer_summary {
+  uint64_t extent_bytes; /* of all segments, aligned */
+  uint64_t element_count;
+  uint32_t tile_count, segment_count;
+};
+
+struct lazy_k_infer_shapes_params {
+  uint64_t nodes;      /* struct lazy_shape_node[node_count] */
+  uint64_t operands;   /* int32_t[] */
+  uint64_t attributes; /* int64_t[] */
+  uint64_t rows;       /* int64_t[row][LAZY_ROW][stride] */
+  uint64_t errors;     /* struct lazy_shape_error[set_count] */
+  uint64_t tickets;    /* struct lazy_init_ticket[ticket_count], set 0 only */
+  uint64_t segments;   /* struct lazy_init_segment[ticket_count], written */
+  uint64_t summary;    /* struct lazy_infer_summary, written; 0 with several sets */
+  int64_t stride;
+  int32_t node_count, set_count, ticket_count, reserved;
+};
+
+struct lazy_k_init_params_params {
+  uint64_t segments; /* struct lazy_init_segment[segment_count] */
+  uint64_t base;     /* added to every segment's offset */
+  uint64_t seed;
+  uint32_t segment_count, tile_count;
+};
+
+/* ---- data movement and arithmetic -------------------------------------------------------------------- */
+
+#endif
