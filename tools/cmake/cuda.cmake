@@ -1,0 +1,16 @@
+# Finds nvcc without making CUDA a language of the project: the image is a file that the library embeds, so neither
+# nvcc's host compiler nor any CUDA library is needed. Sets LAZYRT_HAVE_CUDA, LAZYRT_NVCC, LAZYRT_BIN2C.
+set(LAZYRT_HAVE_CUDA OFF)
+set(LAZYRT_CUDA_ARCHITECTURES 75 80 86 89 90 100 120 CACHE STRING "GPU architectures to make machine code for")
+if(NOT LAZYRT_CUDA STREQUAL "OFF")
+  set(lazyrt_cuda_hints ENV CUDA_HOME ENV CUDA_PATH ${CUDAToolkit_ROOT} /usr/local/cuda)
+  find_program(LAZYRT_NVCC nvcc HINTS ${lazyrt_cuda_hints} PATH_SUFFIXES bin)
+  find_program(LAZYRT_BIN2C bin2c HINTS ${lazyrt_cuda_hints} PATH_SUFFIXES bin)
+  find_program(LAZYRT_PTXAS ptxas HINTS ${lazyrt_cuda_hints} PATH_SUFFIXES bin)
+  if(LAZYRT_NVCC AND LAZYRT_BIN2C)
+    set(LAZYRT_HAVE_CUDA ON)
+  elseif(LAZYRT_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LAZYRT_CUDA is ON, and nvcc or bin2c was not found (set CUDA_HOME)")
+  endif()
+endif()
+message(STATUS "Kernels for NVIDIA GPUs: ${LAZYRT_HAVE_CUDA}")
