@@ -20,11 +20,12 @@ enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
 /* (attributes, input shapes, known parameter shapes) -> (parameter shapes, output shapes, error).
    A known shape is unified with what the rule says, never overwritten. */
 enum lazy_shape_rule {
-  LAZY_RULE_GIVEN = 0,     /* outputs' rows were filled by the host */
+  LAZY_RULE_GIVEN = 0,     /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: the row */
   LAZY_RULE_SAME = 1,      /* output = input 0 */
   LAZY_RULE_BROADCAST = 2, /* output = inputs broadcast together */
   LAZY_RULE_LINEAR = 3,    /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
   LAZY_RULE_FLATTEN = 4,   /* attributes: start_dim, end_dim (negative from the end) */
+  LAZY_RULE_TALLY = 5,     /* batches only; attributes: bytes of an element; adds a param to the output's sums */
   LAZY_RULE_COUNT
 };
 
@@ -52,9 +53,11 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_NO_SUCH_DIM = 9,    /* a dim index the rank does not have: found index, wanted below */
   LAZY_SHAPE_UNSHAPED = 10,      /* an input or parameter whose shape nothing settles */
   LAZY_SHAPE_UNKNOWN_RULE = 11,
+  LAZY_SHAPE_DIM_ORDER = 12, /* found first dim, wanted at most the last one */
 };
 
-/* The first error of a set. `operand` counts inputs first, then parameters. */
+/* The first error of a set. `operand` counts inputs first, then parameters; `dim` counts from the left, -1 where
+   no one dim is at fault. Node -1: no rule failed but init ticket number `operand`. */
 struct lazy_shape_error {
   int32_t code, node, operand, dim;
   int64_t found, wanted;
@@ -83,7 +86,8 @@ struct lazy_init_ticket {
   uint8_t dtype;    /* lazy_dtype */
   uint8_t rule;     /* lazy_init_rule */
   uint8_t scale;    /* lazy_init_scale */
-  uint8_t reserved[5];
+  uint8_t host;     /* 1: drawn on the host and uploaded; a scaled rule's a, b become from = -b, to = b */
+  uint8_t reserved[4];
   uint64_t path_hash; /* of root name and path parts; the launch's seed is mixed in by the kernel */
   double a, b;
 };
@@ -96,7 +100,8 @@ struct lazy_init_segment {
   double a, b;
   uint32_t first_tile; /* tiles of all segments before it */
   uint8_t dtype, rule;
-  uint8_t reserved[2];
+  uint8_t host; /* 1: has no tiles; a = from, b = to, drawn by the host */
+  uint8_t reserved;
 };
 
 enum { LAZY_PARAM_ALIGNMENT = 256, LAZY_INIT_TILE = 4096 };

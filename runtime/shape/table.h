@@ -11,7 +11,8 @@
 #include "runtime/base/vector.h"
 
 typedef struct lazyi_shape_table {
-  LAZYI_VECTOR(int64_t) rows; /* stride 1: LAZY_ROW per slot */
+  LAZYI_VECTOR(int64_t) rows;  /* stride 1: LAZY_ROW per slot */
+  LAZYI_VECTOR(uint8_t) known; /* per slot: 1 if the caller gave the row, 0 if a rule is to find it */
   LAZYI_VECTOR(struct lazy_shape_node) nodes;
   LAZYI_VECTOR(int32_t) operands;
   LAZYI_VECTOR(int64_t) attributes;
@@ -23,10 +24,11 @@ typedef struct lazyi_shape_table {
 void lazyi_shape_table_clear(lazyi_shape_table *table);
 void lazyi_shape_table_deinit(lazyi_shape_table *table);
 
-/* Adds a row: a known shape, or NULL for one that a rule is to find. */
+/* Adds a row: a known shape, or NULL for one that a rule is to find. A known shape must be a valid one: rank
+   0 to LAZY_MAX_RANK (else LIMIT), sizes from 0 (else SHAPE) to below LAZY_DIM_LIMIT (else LIMIT). */
 LAZY_MUST_USE lazy_status lazyi_shape_table_add_row(lazyi_shape_table *table, const lazy_shape *known,
                                                     int32_t *out_slot);
-/* Overwrites a row (a shape that became known, e.g. from a class's infer). */
+/* Overwrites a row (a valid shape that became known, e.g. from a class's infer). */
 void lazyi_shape_table_set_row(lazyi_shape_table *table, int32_t slot, const lazy_shape *shape);
 /* The row as it stands; false if nothing settled it yet. */
 bool lazyi_shape_table_get_row(const lazyi_shape_table *table, int32_t slot, lazy_shape *out_shape);
@@ -42,20 +44,21 @@ typedef struct lazyi_shape_call {
 /* Appends a node; its output rows must have been added. */
 LAZY_MUST_USE lazy_status lazyi_shape_table_add_node(lazyi_shape_table *table, const lazyi_shape_call *call,
                                                      int32_t *out_node);
-LAZY_MUST_USE lazy_status lazyi_shape_table_add_ticket(lazyi_shape_table *table, const struct lazy_init_ticket *ticket);
+LAZY_MUST_USE lazy_status lazyi_shape_table_add_ticket(lazyi_shape_table *table,
+                                                       const struct lazy_init_ticket *ticket);
 
 /* Walks the nodes not yet walked, up to and including `node`, on the host. Stops at the first error, which is
-   returned in words' raw form; code LAZY_SHAPE_OK if none. */
+   returned (and again by the next call: that node stays unwalked); code LAZY_SHAPE_OK if none. */
 struct lazy_shape_error lazyi_shape_table_evaluate(lazyi_shape_table *table, int32_t node);
-/* The tickets' segments and their summary, on the host; needs every ticket's row settled. What the device
-   computes in its launch, from the same source. */
+/* The tickets' segments and their summary, on the host; needs every ticket's row settled (fails as
+   lazyi_shape_error_fail otherwise). What the device computes in its launch, from the same source. */
 LAZY_MUST_USE lazy_status lazyi_shape_table_segments(const lazyi_shape_table *table,
                                                      struct lazy_init_segment *out_segments,
                                                      struct lazy_infer_summary *out_summary);
 
-/* Fails with status SHAPE (or OUT_OF_RANGE for NO_SUCH_DIM and RANK_TOO_LOW, LIMIT for OVERFLOW) and words for
-   `error`: which operand and dim, found, wanted. The caller annotates the module path.
-   `operand_names` (may be NULL) has the operands' argument and parameter names. */
+/* Fails with status SHAPE (or OUT_OF_RANGE for NO_SUCH_DIM and RANK_TOO_LOW, LIMIT for OVERFLOW) and words
+   for `error`: which operand and dim, found, wanted. The caller annotates the module path. `operand_names`
+   (may be NULL) has the operands' argument and parameter names. */
 lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const char *const *operand_names);
 
 /* One launch. `infer` = upload of the packed table, launch, read-back of rows, segments, errors and summary.
@@ -63,32 +66,46 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
    larger table comes. */
 struct lazyi_launcher;
 typedef struct lazyi_shape_infer lazyi_shape_infer;
-LAZY_MUST_USE lazy_status lazyi_shape_infer_create(struct lazyi_launcher *launcher, lazyi_shape_infer **out_infer);
+LAZY_MUST_USE lazy_status lazyi_shape_infer_create(struct lazyi_launcher *launcher,
+                                                   lazyi_shape_infer **out_infer);
 void lazyi_shape_infer_destroy(lazyi_shape_infer *infer);
 
 typedef struct lazyi_shape_answer {
-  struct lazy_shape_error error;
+  struct lazy_shape_error
+      error; /* code LAZY_SHAPE_OK, or all else here is zero and the rows stand as they were */
   struct lazy_infer_summary summary;
   const struct lazy_init_segment *segments; /* host copy, ticket order; valid until the next run */
   uint64_t device_segments;                 /* the same on the device, for init_params on the same stream */
 } lazyi_shape_answer;
-/* Exactly one upload, one launch, one read-back, one wait. On return the table's rows hold every shape. */
+/* Exactly one upload, one launch, one read-back, one wait. On return the table's rows hold every shape. The
+   device's context must be current. A shape that does not fit is an answer, not a failure: see `error`. */
 LAZY_MUST_USE lazy_status lazyi_shape_infer_run(lazyi_shape_infer *infer, lazyi_shape_table *table,
                                                 lazy_driver_stream stream, lazyi_shape_answer *out_answer);
 
 /* Many input shape sets of one table (a plan): `inputs[set * input_count + i]` replaces the row of slot
-   `input_slots[i]`. Answers per set: the first error, parameter elements and bytes; rows of `wanted_slots` on request.
-   One upload, one launch, one read-back per chunk of sets. */
+   `input_slots[i]`; rows that were not known when they were added are found anew for each set. One bad set
+   does not spoil the others. One upload, one launch, one read-back, one wait per chunk of sets; scratch
+   memory holds live rows only and stays within a fixed bound. */
 typedef struct lazyi_shape_batch {
   const int32_t *input_slots;
   int32_t input_count;
   const lazy_shape *inputs;
   int64_t set_count;
-  const int32_t *wanted_slots;
+  const int32_t *wanted_slots; /* distinct; rows to read back */
   int32_t wanted_count;
 } lazyi_shape_batch;
+
+/* Of all tickets of one set. */
+typedef struct lazyi_shape_total {
+  uint64_t element_count;
+  uint64_t extent_bytes; /* each tensor aligned to LAZY_PARAM_ALIGNMENT */
+} lazyi_shape_total;
+
+/* Per set: the first error; totals if `out_totals` is not NULL; the wanted rows, [set][wanted], rank -1 where
+   the set failed. */
 LAZY_MUST_USE lazy_status lazyi_shape_infer_batch(lazyi_shape_infer *infer, const lazyi_shape_table *table,
                                                   const lazyi_shape_batch *batch, lazy_driver_stream stream,
-                                                  struct lazy_shape_error *out_errors, lazy_shape *out_wanted);
+                                                  struct lazy_shape_error *out_errors,
+                                                  lazyi_shape_total *out_totals, lazy_shape *out_wanted);
 
 #endif

@@ -1,0 +1,95 @@
+/* From init tickets to segments: element counts, fans, bounds, places. Plain C for host and device. */
+#ifndef LAZYRT_KERNELS_SEGMENT_RULES_H
+#define LAZYRT_KERNELS_SEGMENT_RULES_H
+
+#ifndef __CUDACC__
+#include <math.h>
+#endif
+
+#include "kernels/shape_rules.h"
+
+/* Bytes of an element of each lazy_dtype. */
+LAZY_RULE_INLINE uint32_t segment_element_bytes(uint32_t dtype) {
+  /* f64 8, f32 4, f16 2, bf16 2, i64 8, u8 1: one hexadecimal digit each, from dtype 0 up */
+  return 0x1822480u >> (4 * dtype) & 15u;
+}
+
+LAZY_RULE_INLINE int32_t segment_fail(struct lazy_shape_error *error, int32_t ticket, int32_t code,
+                                      int64_t found, int64_t wanted) {
+  error->node = -1;
+  error->operand = ticket;
+  error->dim = -1;
+  error->found = found;
+  error->wanted = wanted;
+  error->code = code;
+  return code;
+}
+
+/* Half the width of a scaled rule. The order of operations is that of torch.nn.init.kaiming_uniform_ and of
+   Linear.reset_parameters, in double, so that float64 parameters get the same bounds to the last bit. */
+LAZY_RULE_INLINE double segment_half_width(uint32_t scale, lazy_dim fan_in, double gain) {
+  if (fan_in <= 0) return 0.0;
+  if (scale == LAZY_SCALE_KAIMING_FAN_IN) return sqrt(3.0) * (gain / sqrt((double)fan_in));
+  return 1.0 / sqrt((double)fan_in);
+}
+
+/* Everything of ticket number `index` but its place, which depends on those before it. Rows have stride 1. */
+LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket, int32_t index,
+                                           int64_t *rows, struct lazy_init_segment *segment,
+                                           struct lazy_shape_error *error) {
+  struct lazy_rule_call view;
+  const struct lazy_rule_call *call = &view;
+  view.rows = rows;
+  view.stride = 1;
+  const int64_t *row = rows + (int64_t)ticket->slot * LAZY_ROW;
+  if (LAZY_ROW_AT(row, LAZY_ROW_RANK) < 0)
+    return segment_fail(error, index, LAZY_SHAPE_UNSHAPED, LAZY_RANK_UNSHAPED, 0);
+  lazy_dim count = rule_count(call, row);
+  if (!dim_fits(count))
+    return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
+  double a = ticket->a, b = ticket->b;
+  if (ticket->scale != LAZY_SCALE_GIVEN) {
+    const int64_t *fan_row = rows + (int64_t)ticket->fan_slot * LAZY_ROW;
+    int32_t rank = (int32_t)LAZY_ROW_AT(fan_row, LAZY_ROW_RANK);
+    if (rank < 2) return segment_fail(error, index, LAZY_SHAPE_RANK_TOO_LOW, rank, 2);
+    lazy_dim fan_in = 1;
+    for (int32_t i = LAZY_ROW_DIMS - rank + 1; i < LAZY_ROW_DIMS; i++)
+      fan_in = dim_mul(fan_in, LAZY_ROW_AT(fan_row, i));
+    if (!dim_fits(fan_in))
+      return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
+    b = segment_half_width(ticket->scale, fan_in, ticket->b);
+    if (ticket->host) a = -b;
+  }
+  segment->count = (uint64_t)count;
+  segment->path_hash = ticket->path_hash;
+  segment->a = a;
+  segment->b = b;
+  segment->dtype = ticket->dtype;
+  segment->rule = ticket->rule;
+  segment->host = ticket->host;
+  segment->reserved = 0;
+  return LAZY_SHAPE_OK;
+}
+
+/* Gives a sized segment its offset and first tile, after all that `summary` has summed up so far. */
+LAZY_RULE_INLINE int32_t lazy_segment_place(struct lazy_init_segment *segment, int32_t index,
+                                            struct lazy_infer_summary *summary,
+                                            struct lazy_shape_error *error) {
+  uint64_t bytes = segment->count * segment_element_bytes(segment->dtype); /* < 2^51 */
+  uint64_t tiles = segment->host || segment->rule == LAZY_INIT_NONE
+                       ? 0
+                       : (segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE;
+  uint64_t extent =
+      summary->extent_bytes + ((bytes + LAZY_PARAM_ALIGNMENT - 1) & ~(uint64_t)(LAZY_PARAM_ALIGNMENT - 1));
+  if (extent >= (uint64_t)LAZY_DIM_LIMIT || summary->tile_count + tiles > UINT32_MAX)
+    return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
+  segment->offset = summary->extent_bytes;
+  segment->first_tile = summary->tile_count;
+  summary->extent_bytes = extent;
+  summary->element_count += segment->count;
+  summary->tile_count += (uint32_t)tiles;
+  summary->segment_count++;
+  return LAZY_SHAPE_OK;
+}
+
+#endif
