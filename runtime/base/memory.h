@@ -19,7 +19,7 @@ uint64_t lazyi_memory_count(void);
 /* Blocks not yet freed, of all threads: the tests' leak check. */
 int64_t lazyi_memory_live(void);
 /* Makes the n-th next allocation of this thread fail once (1 = the next); 0 disarms. For tests. */
-LAZY_API void lazyi_memory_fail_at(uint64_t n);
+void lazyi_memory_fail_at(uint64_t n);
 
 /* Returns from a function that yields a status if `pointer` is NULL after an allocation. */
 #define LAZYI_TRY_ALLOC(pointer) \
