@@ -347,7 +347,7 @@ int main(int argc, char **argv) {
   }
   const char *seed = getenv("LAZYRT_TEST_SEED");
   if (seed != nullptr && *seed != '\0') base_seed = strtoull(seed, nullptr, 0);
-  setenv("LAZYRT_STRICT", "1", 1);  // the host provider's strict mode, in every test
+  setenv("LAZYRT_HOST_STRICT", "1", 1);  // the host provider's strict mode, in every test
   for (const check_test *test = tests; test != nullptr; test = test->next) {
     if (!test->on_drivers) {
       add(test, "host", test->name);

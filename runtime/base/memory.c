@@ -12,15 +12,14 @@ static atomic_int_least64_t live_blocks;
 static bool refused(size_t bytes) {
   allocation_count++;
   if (fail_countdown == 0 || --fail_countdown != 0) return false;
-  (void)lazy_status_fail(LAZY_STATUS_OUT_OF_MEMORY, "host memory: %zu bytes (failure asked for by a test)", bytes);
+  (void)lazy_status_fail(LAZY_STATUS_OUT_OF_MEMORY, "host memory: %zu bytes (failure asked for by a test)",
+                         bytes);
   return true;
 }
 
 static void *granted(void *block, size_t bytes) {
-  if (block != NULL)
-    atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
-  else
-    (void)lazy_status_fail(LAZY_STATUS_OUT_OF_MEMORY, "host memory: %zu bytes", bytes);
+  if (block != NULL) atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
+  else (void)lazy_status_fail(LAZY_STATUS_OUT_OF_MEMORY, "host memory: %zu bytes", bytes);
   return block;
 }
 

@@ -22,8 +22,8 @@ int64_t lazyi_memory_live(void);
 void lazyi_memory_fail_at(uint64_t n);
 
 /* Returns from a function that yields a status if `pointer` is NULL after an allocation. */
-#define LAZYI_TRY_ALLOC(pointer) \
-  do {                           \
+#define LAZYI_TRY_ALLOC(pointer)                             \
+  do {                                                       \
     if ((pointer) == NULL) return LAZY_STATUS_OUT_OF_MEMORY; \
   } while (0)
 

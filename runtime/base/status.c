@@ -13,11 +13,28 @@ static void store(const char *format, va_list arguments) {
 }
 
 const char *lazy_status_name(lazy_status status) {
-  static const char *const names[LAZY_STATUS_COUNT] = {
-      "OK",          "INVALID_STATE", "INVALID_VALUE", "INVALID_TYPE",  "OUT_OF_RANGE", "UNSUPPORTED",
-      "ASSERTION",   "SHAPE",         "UNINITIALIZED", "NOT_FOUND",     "LOAD",         "CHECKPOINT",
-      "PARSE",       "IO",            "OUT_OF_MEMORY", "NO_DEVICE",     "DEVICE",       "DEVICE_LOST",
-      "STALE",       "BUSY",          "NO_DATA",       "LIMIT"};
+  static const char *const names[LAZY_STATUS_COUNT] = {"OK",
+                                                       "INVALID_STATE",
+                                                       "INVALID_VALUE",
+                                                       "INVALID_TYPE",
+                                                       "OUT_OF_RANGE",
+                                                       "UNSUPPORTED",
+                                                       "ASSERTION",
+                                                       "SHAPE",
+                                                       "UNINITIALIZED",
+                                                       "NOT_FOUND",
+                                                       "LOAD",
+                                                       "CHECKPOINT",
+                                                       "PARSE",
+                                                       "IO",
+                                                       "OUT_OF_MEMORY",
+                                                       "NO_DEVICE",
+                                                       "DEVICE",
+                                                       "DEVICE_LOST",
+                                                       "STALE",
+                                                       "BUSY",
+                                                       "NO_DATA",
+                                                       "LIMIT"};
   return (unsigned)status < LAZY_STATUS_COUNT ? names[status] : "?";
 }
 
