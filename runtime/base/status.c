@@ -7,9 +7,15 @@
 enum { MESSAGE_BYTES = 16384 };
 static _Thread_local char message[MESSAGE_BYTES];
 
+/* Formatted aside first: an argument may be the message itself. */
 static void store(const char *format, va_list arguments) {
-  int length = vsnprintf(message, MESSAGE_BYTES, format, arguments);
-  if (length >= MESSAGE_BYTES) memcpy(message + MESSAGE_BYTES - 4, "...", 4);
+  char text[MESSAGE_BYTES];
+  int length = vsnprintf(text, sizeof text, format, arguments);
+  if (length < 0) return;
+  size_t kept = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
+  memcpy(message, text, kept);
+  message[kept] = '\0';
+  if (kept < (size_t)length) memcpy(message + kept - 3, "...", 3);
 }
 
 const char *lazy_status_name(lazy_status status) {

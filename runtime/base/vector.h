@@ -16,9 +16,9 @@
   lazyi_vector_grow_((void **)(void *)&(vector)->at, &(vector)->capacity, (vector)->count, (extra), \
                      sizeof *(vector)->at)
 /* Appends one element (evaluated after room was made). */
-#define lazyi_vector_push(vector, ...)                                     \
-  (lazyi_vector_reserve((vector), 1) == LAZY_STATUS_OK                     \
-       ? ((vector)->at[(vector)->count++] = (__VA_ARGS__), LAZY_STATUS_OK) \
+#define lazyi_vector_push(vector, ...)                                                      \
+  (lazyi_vector_reserve((vector), 1) == LAZY_STATUS_OK                                      \
+       ? ((vector)->at[(vector)->count] = (__VA_ARGS__), (vector)->count++, LAZY_STATUS_OK) \
        : LAZY_STATUS_OUT_OF_MEMORY)
 /* Frees the storage and leaves the vector empty. */
 #define lazyi_vector_deinit(vector) \
