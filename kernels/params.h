@@ -8,9 +8,9 @@
 
 /* ---- shape tables: infer_shapes -------------------------------------------------------------------- */
 
-/* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the rank.
-   Rank -1 is an unshaped parameter. Row `slot` of set `s` has element i at rows[(slot * 9 + i) * stride + s]:
-   the set index runs fastest, so that one thread per set reads and writes coalesced. */
+/* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the
+   rank. Rank -1 is an unshaped parameter. Row `slot` of set `s` has element i at rows[(slot * 9 + i) * stride
+   + s]: the set index runs fastest, so that one thread per set reads and writes coalesced. */
 enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
 #define LAZY_RANK_UNSHAPED (-1)
 
@@ -20,12 +20,13 @@ enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
 /* (attributes, input shapes, known parameter shapes) -> (parameter shapes, output shapes, error).
    A known shape is unified with what the rule says, never overwritten. */
 enum lazy_shape_rule {
-  LAZY_RULE_GIVEN = 0,     /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: the row */
-  LAZY_RULE_SAME = 1,      /* output = input 0 */
+  LAZY_RULE_GIVEN =
+      0,              /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: the row */
+  LAZY_RULE_SAME = 1, /* output = input 0 */
   LAZY_RULE_BROADCAST = 2, /* output = inputs broadcast together */
-  LAZY_RULE_LINEAR = 3,    /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
-  LAZY_RULE_FLATTEN = 4,   /* attributes: start_dim, end_dim (negative from the end) */
-  LAZY_RULE_TALLY = 5,     /* batches only; attributes: bytes of an element; adds a param to the output's sums */
+  LAZY_RULE_LINEAR = 3, /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
+  LAZY_RULE_FLATTEN = 4, /* attributes: start_dim, end_dim (negative from the end) */
+  LAZY_RULE_TALLY = 5, /* batches only; attributes: bytes of an element; adds a param to the output's sums */
   LAZY_RULE_COUNT
 };
 
@@ -56,8 +57,8 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_DIM_ORDER = 12, /* found first dim, wanted at most the last one */
 };
 
-/* The first error of a set. `operand` counts inputs first, then parameters; `dim` counts from the left, -1 where
-   no one dim is at fault. Node -1: no rule failed but init ticket number `operand`. */
+/* The first error of a set. `operand` counts inputs first, then parameters; `dim` counts from the left, -1
+   where no one dim is at fault. Node -1: no rule failed but init ticket number `operand`. */
 struct lazy_shape_error {
   int32_t code, node, operand, dim;
   int64_t found, wanted;
@@ -134,5 +135,25 @@ struct lazy_k_init_params_params {
 };
 
 /* ---- data movement and arithmetic -------------------------------------------------------------------- */
+
+/* The same element `count` times, contiguous. */
+struct lazy_k_fill_params {
+  uint64_t out;           /* aligned to element_bytes */
+  uint64_t count;         /* elements */
+  uint64_t pattern;       /* the element, in the low bytes */
+  uint32_t element_bytes; /* 1, 2, 4 or 8 */
+  uint32_t reserved;
+};
+
+/* Elements from one strided place to another, bit for bit. */
+struct lazy_k_copy_params {
+  uint64_t from, to;
+  uint64_t count;          /* the product of sizes */
+  int64_t sizes[8];        /* row-major: the last runs fastest; 1 past `rank` */
+  int64_t from_strides[8]; /* in elements; 0 repeats */
+  int64_t to_strides[8];   /* in elements */
+  int32_t rank;            /* 1 to 8 */
+  uint32_t element_bytes;  /* 1, 2, 4 or 8 */
+};
 
 #endif

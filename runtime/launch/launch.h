@@ -2,17 +2,13 @@
 #ifndef LAZYI_LAUNCH_LAUNCH_H
 #define LAZYI_LAUNCH_LAUNCH_H
 
+#include "kernels/list.h"
 #include "kernels/params.h"
 #include "runtime/driver/device.h"
 
-/* X(constant, name): every kernel of the library; its parameter block is struct <name>_params. */
-#define LAZYI_KERNELS(X)                  \
-  X(INFER_SHAPES, lazy_k_infer_shapes)    \
-  X(INIT_PARAMS, lazy_k_init_params)
-
 enum lazyi_kernel {
 #define LAZYI_KERNEL_CONSTANT(constant, name) LAZYI_KERNEL_##constant,
-  LAZYI_KERNELS(LAZYI_KERNEL_CONSTANT)
+  LAZY_KERNELS(LAZYI_KERNEL_CONSTANT)
 #undef LAZYI_KERNEL_CONSTANT
       LAZYI_KERNEL_COUNT
 };
@@ -28,8 +24,16 @@ typedef struct lazyi_launcher {
 LAZY_MUST_USE lazy_status lazyi_launcher_init(const lazyi_device *device, lazyi_launcher *out_launcher);
 void lazyi_launcher_deinit(lazyi_launcher *launcher);
 
+/* Threads of a block, for every kernel. */
+enum { LAZYI_LAUNCH_BLOCK = 256 };
+
+/* Blocks for `work_items` of which a block takes `per_block` at a time: enough to fill the device, never more
+   than the work. At least 1. The grid never changes a result. */
+uint32_t lazyi_launch_grid(const lazyi_launcher *launcher, uint64_t work_items, uint64_t per_block);
+
 /* Launches `grid` blocks of `block` threads with one parameter block; returns when it is queued. */
-LAZY_MUST_USE lazy_status lazyi_launch(const lazyi_launcher *launcher, enum lazyi_kernel kernel, uint32_t grid,
-                                       uint32_t block, const void *params, lazy_driver_stream stream);
+LAZY_MUST_USE lazy_status lazyi_launch(const lazyi_launcher *launcher, enum lazyi_kernel kernel,
+                                       uint32_t grid, uint32_t block, const void *params,
+                                       lazy_driver_stream stream);
 
 #endif

@@ -24,3 +24,33 @@ function(lazyrt_host_kernels target)
     target_sources(${target} INTERFACE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()
+
+# lazyrt_gpu_image(<target> <embedding.c> <source>...): compiles the sources as one translation unit with nvcc and has
+# <embedding.c> of <target> embed the image (LAZYI_FATBIN) and the PTX of the lowest architecture (LAZYI_PTX).
+function(lazyrt_gpu_image target embedding)
+  set(unit ${CMAKE_CURRENT_BINARY_DIR}/kernels.cu)
+  set(text "")
+  foreach(source IN LISTS ARGN)
+    string(APPEND text "#include \"${source}\"\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${unit} CONTENT "${text}")
+
+  set(flags -std=c++17 -O3 -fmad=false -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include)
+  list(GET LAZYRT_CUDA_ARCHITECTURES 0 lowest)
+  set(code -gencode arch=compute_${lowest},code=compute_${lowest})
+  foreach(architecture IN LISTS LAZYRT_CUDA_ARCHITECTURES)
+    list(APPEND code -gencode arch=compute_${architecture},code=sm_${architecture})
+  endforeach()
+
+  set(fatbin ${CMAKE_CURRENT_BINARY_DIR}/kernels.fatbin)
+  set(ptx ${CMAKE_CURRENT_BINARY_DIR}/kernels.ptx)
+  add_custom_command(OUTPUT ${fatbin} DEPENDS ${unit} DEPFILE ${fatbin}.d VERBATIM
+    COMMAND ${LAZYRT_NVCC} ${flags} ${code} --threads 0 -fatbin -MD -MF ${fatbin}.d -MT ${fatbin} -o ${fatbin} ${unit}
+    COMMENT "Compiling the kernels for NVIDIA GPUs")
+  add_custom_command(OUTPUT ${ptx} DEPENDS ${unit} DEPFILE ${ptx}.d VERBATIM
+    COMMAND ${LAZYRT_NVCC} ${flags} -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${unit}
+    COMMENT "Compiling the kernels to PTX")
+  target_sources(${target} PRIVATE ${embedding})
+  set_source_files_properties(${embedding} PROPERTIES OBJECT_DEPENDS "${fatbin};${ptx}"
+    COMPILE_DEFINITIONS "LAZYI_FATBIN=\"${fatbin}\";LAZYI_PTX=\"${ptx}\"")
+endfunction()

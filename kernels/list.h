@@ -1,0 +1,12 @@
+/* Every kernel of the library: LAZY_KERNELS(X) calls X(constant, name). The source is <name without
+   lazy_k_>.cu, the parameter block struct <name>_params in params.h. */
+#ifndef LAZYRT_KERNELS_LIST_H
+#define LAZYRT_KERNELS_LIST_H
+
+#define LAZY_KERNELS(X)                \
+  X(INFER_SHAPES, lazy_k_infer_shapes) \
+  X(INIT_PARAMS, lazy_k_init_params)   \
+  X(FILL, lazy_k_fill)                 \
+  X(COPY, lazy_k_copy)
+
+#endif
