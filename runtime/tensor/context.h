@@ -1,0 +1,35 @@
+/* Inside of lazy_context. The upper layers keep their state of a context here, behind pointers that only they
+ * follow. */
+#ifndef LAZYI_TENSOR_CONTEXT_H
+#define LAZYI_TENSOR_CONTEXT_H
+
+#include <lazyrt/context.h>
+
+#include "runtime/tensor/core.h"
+
+struct lazy_param;
+struct lazyi_hooks;
+struct lazyi_torch_generator;
+
+struct lazy_context {
+  lazyi_core *core; /* held */
+  atomic_uint references;
+  lazy_dtype default_dtype;
+  lazy_stream stream;
+  uint64_t seed;
+  struct lazyi_torch_generator *torch; /* owned; of the torch streams, made on first use */
+  void (*warn)(void *user, const char *message);
+  void *warn_user;
+  atomic_uint_least64_t next_ordinal; /* of modules, in order of construction */
+  atomic_uint_least64_t next_hook;
+  pthread_mutex_t lock;                            /* guards what follows */
+  struct lazyi_hooks *global_hooks;                /* owned; NULL = none */
+  LAZYI_VECTOR(const struct lazy_class *) classes; /* registered, borrowed */
+  LAZYI_VECTOR(struct lazy_param *) queue;         /* shaped parameters waiting for their draw, in order */
+  uint64_t parameter_bytes, activation_bytes, workspace_bytes;
+};
+
+lazy_context *lazyi_context_retain(lazy_context *context);
+void lazyi_context_release(lazy_context *context);
+
+#endif
