@@ -27,7 +27,8 @@ lazy_status lazyi_device_failed(const lazyi_device *device, int result, const ch
 
 /* Calls a row of the table: LAZYI_DRIVER(device, mem_alloc, &address, bytes). Yields a lazy_status. */
 #define LAZYI_DRIVER(device, row, ...) lazyi_device_check((device), (device)->driver->row(__VA_ARGS__), #row)
-LAZY_MUST_USE static inline lazy_status lazyi_device_check(const lazyi_device *device, int result, const char *call) {
+LAZY_MUST_USE static inline lazy_status lazyi_device_check(const lazyi_device *device, int result,
+                                                           const char *call) {
   return result == LAZY_DRIVER_SUCCESS ? LAZY_STATUS_OK : lazyi_device_failed(device, result, call);
 }
 

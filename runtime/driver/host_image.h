@@ -8,7 +8,8 @@
    Elsewhere than on x86-64 only the first is filled. */
 enum { LAZYI_HOST_LEVEL_COUNT = 3 };
 
-/* In which order the threads of a phase and the blocks of a grid run. A result that depends on it is a race. */
+/* In which order the threads of a phase and the blocks of a grid run. A result that depends on it is a race.
+ */
 enum lazyi_host_order { LAZYI_HOST_ORDER_FORWARD, LAZYI_HOST_ORDER_REVERSED, LAZYI_HOST_ORDER_SHUFFLED };
 
 /* The block a kernel function is to run, in full, on the calling thread. */

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* With bit 62 set no x86-64 or AArch64 address is canonical: host code that follows it faults at once. Offsets
-   add to a tagged address as to a plain one. */
+/* With bit 62 set no x86-64 or AArch64 address is canonical: host code that follows it faults at once.
+   Offsets add to a tagged address as to a plain one. */
 #define LAZYI_HOST_TAG ((uint64_t)1 << 62)
 
 /* The memory behind a device address, tagged or not. */

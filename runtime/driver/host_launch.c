@@ -1,0 +1,115 @@
+/* Work submitted to streams: kernels, copies, fills, host functions. */
+#include <string.h>
+
+#include "runtime/driver/host_state.h"
+#include "runtime/driver/host_tag.h"
+
+enum { MAX_THREADS = 1024, MAX_SHARED_BYTES = 48 << 10, MAX_GRID_Y = 65535 };
+
+int lazyi_host_launch_kernel(lazy_driver_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                             lazy_driver_stream handle, void **parameters, void **extra) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  const lazyi_host_kernel *kernel = lazyi_host_handle_get(LAZYI_HOST_FUNCTION, function);
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (kernel == NULL || stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  bool empty = grid_x == 0 || grid_y == 0 || grid_z == 0 || block_x == 0 || block_y == 0 || block_z == 0;
+  if (empty || grid_x > INT32_MAX || grid_y > MAX_GRID_Y || grid_z > MAX_GRID_Y ||
+      shared_bytes > MAX_SHARED_BYTES || (uint64_t)block_x * block_y * block_z > MAX_THREADS)
+    return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  /* The kernel dialect is one-dimensional, and takes one parameter struct. */
+  if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || extra != NULL)
+    return lazyi_host_leave(LAZY_DRIVER_NOT_SUPPORTED);
+  size_t bytes = kernel->params_bytes;
+  if (bytes > LAZYI_HOST_PARAMS_BYTES || (bytes > 0 && (parameters == NULL || parameters[0] == NULL)))
+    return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_KERNEL, bytes);
+  if (bytes > 0) memcpy(command->as.kernel.params, parameters[0], bytes);
+  command->blocks = grid_x;
+  command->as.kernel.kernel = kernel;
+  command->as.kernel.threads = block_x;
+  command->as.kernel.order = lazyi_host.order;
+  command->as.kernel.seed = lazyi_host.order_seed + lazyi_host.launches++ * 0x9e3779b97f4a7c15u;
+  lazyi_host_queue_submit(command);
+  return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+}
+
+static uint64_t pieces(size_t bytes) { return (bytes - 1) / LAZYI_HOST_CHUNK_BYTES + 1; }
+
+static int copy(lazyi_host_stream *stream, void *to, const void *from, size_t bytes) {
+  if (to == NULL || from == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_COPY, 0);
+  command->blocks = pieces(bytes);
+  command->as.copy.to = to;
+  command->as.copy.from = from;
+  command->as.copy.bytes = bytes;
+  lazyi_host_queue_submit(command);
+  return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+}
+
+/* Host memory of a copy must not be device memory: strict mode sees the tag. */
+static bool is_plain(const void *memory) { return ((uint64_t)(uintptr_t)memory & LAZYI_HOST_TAG) == 0; }
+
+/* All copies borrow: host memory, pinned or not, is read or written when the stream comes to it. (CUDA may
+   stage pageable memory before it returns; a caller that counts on it is wrong on both.) */
+int lazyi_host_memcpy_htod_async(lazy_driver_address to, const void *from, size_t bytes,
+                                 lazy_driver_stream handle) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (bytes == 0) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  return copy(stream, lazyi_host_memory_resolve(to, bytes), is_plain(from) ? from : NULL, bytes);
+}
+
+int lazyi_host_memcpy_dtoh_async(void *to, lazy_driver_address from, size_t bytes,
+                                 lazy_driver_stream handle) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (bytes == 0) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  return copy(stream, is_plain(to) ? to : NULL, lazyi_host_memory_resolve(from, bytes), bytes);
+}
+
+int lazyi_host_memcpy_dtod_async(lazy_driver_address to, lazy_driver_address from, size_t bytes,
+                                 lazy_driver_stream handle) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (bytes == 0) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  return copy(stream, lazyi_host_memory_resolve(to, bytes), lazyi_host_memory_resolve(from, bytes), bytes);
+}
+
+int lazyi_host_memset_d8_async(lazy_driver_address to, unsigned char value, size_t bytes,
+                               lazy_driver_stream handle) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (bytes == 0) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  void *memory = lazyi_host_memory_resolve(to, bytes);
+  if (memory == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_FILL, 0);
+  command->blocks = pieces(bytes);
+  command->as.fill.to = memory;
+  command->as.fill.bytes = bytes;
+  command->as.fill.value = value;
+  lazyi_host_queue_submit(command);
+  return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+}
+
+int lazyi_host_launch_host_func(lazy_driver_stream handle, void (*function)(void *user), void *user) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_stream *stream = lazyi_host_stream_get(handle);
+  if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (function == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_CALL, 0);
+  command->as.call.function = function;
+  command->as.call.user = user;
+  lazyi_host_queue_submit(command);
+  return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+}

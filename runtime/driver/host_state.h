@@ -1,0 +1,232 @@
+/* The host provider's state, shared by its files. One lock guards all of it; kernels, copies and host
+   functions run with the lock released. */
+#ifndef LAZYI_DRIVER_HOST_STATE_H
+#define LAZYI_DRIVER_HOST_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "runtime/base/vector.h"
+#include "runtime/driver/host.h"
+
+/* Handles: a kind, the number of the creation and a slot, in a pointer that no address can equal. */
+enum lazyi_host_kind {
+  LAZYI_HOST_CONTEXT = 1,
+  LAZYI_HOST_MODULE,
+  LAZYI_HOST_FUNCTION,
+  LAZYI_HOST_STREAM,
+  LAZYI_HOST_EVENT,
+};
+
+typedef struct lazyi_host_slot {
+  void *object; /* NULL: free */
+  uint32_t generation, next_free;
+  enum lazyi_host_kind kind;
+} lazyi_host_slot;
+
+/* One block of device or pinned memory; `address` is untagged. */
+typedef struct lazyi_host_block_info {
+  uint64_t address;
+  size_t bytes;
+  void *base;          /* what was mapped or allocated */
+  size_t mapped_bytes; /* 0: from aligned_alloc */
+} lazyi_host_block_info;
+typedef LAZYI_VECTOR(lazyi_host_block_info) lazyi_host_blocks; /* by address */
+
+typedef struct lazyi_host_command lazyi_host_command;
+typedef struct lazyi_host_stream lazyi_host_stream;
+
+typedef struct lazyi_host_event {
+  void *handle;
+  bool timed, destroyed;
+  uint32_t users;              /* records pending and threads waiting: keeps a destroyed event's memory */
+  uint64_t recorded, finished; /* number of the last record submitted and of the last one run */
+  uint64_t finished_ns;
+  lazyi_host_command *last; /* the latest record while it is pending */
+} lazyi_host_event;
+
+typedef enum lazyi_host_command_kind {
+  LAZYI_HOST_COPY,
+  LAZYI_HOST_FILL,
+  LAZYI_HOST_KERNEL,
+  LAZYI_HOST_CALL,
+  LAZYI_HOST_RECORD,
+  LAZYI_HOST_WAIT,
+} lazyi_host_command_kind;
+
+enum {
+  LAZYI_HOST_COMMANDS = 1024,     /* pending at most: a full queue makes the submitter work, as CUDA's does */
+  LAZYI_HOST_PARAMS_BYTES = 4096, /* of one launch, CUDA's limit */
+  LAZYI_HOST_PARAMS_BLOCKS = 64,  /* launches pending with parameters larger than a command holds */
+  LAZYI_HOST_INLINE_BYTES = 256,
+  LAZYI_HOST_CHUNK_BYTES = 1 << 20, /* the piece of a copy or fill that one worker takes */
+};
+
+/* Anything that can be split runs as `blocks` pieces, claimed by whoever is free. */
+struct lazyi_host_command {
+  lazyi_host_command *next; /* in its stream, or in the list of free commands */
+  lazyi_host_stream *stream;
+  lazyi_host_command_kind kind;
+  uint32_t participants; /* threads running pieces */
+  bool joinable;         /* in the list of jobs */
+  lazyi_host_command *next_job;
+  uint64_t blocks;
+  atomic_uint_fast64_t claimed;
+  union {
+    struct {
+      char *to;
+      const char *from;
+      size_t bytes;
+    } copy;
+    struct {
+      char *to;
+      size_t bytes;
+      unsigned char value;
+    } fill;
+    struct {
+      const lazyi_host_kernel *kernel;
+      void *params; /* `inline_params` or a block of the pool */
+      uint32_t threads, order;
+      uint64_t seed;
+    } kernel;
+    struct {
+      void (*function)(void *user);
+      void *user;
+    } call;
+    struct {
+      lazyi_host_event *event;
+      uint64_t number;
+      lazyi_host_command *first_waiter;
+    } record;
+    struct {
+      lazyi_host_command *next_waiter;
+      bool satisfied;
+    } wait;
+  } as;
+  _Alignas(16) unsigned char inline_params[LAZYI_HOST_INLINE_BYTES];
+};
+
+/* A first-in first-out queue whose head runs, waits for an event, or stands in the list of ready streams. */
+struct lazyi_host_stream {
+  void *handle;
+  lazyi_host_command *head, *tail;
+  uint64_t submitted, finished;
+  bool running, ready, visited, destroyed;
+  uint32_t users; /* threads waiting: keeps a destroyed stream's memory */
+  lazyi_host_stream *next_ready, *next_visit, *next, *previous;
+};
+
+typedef struct lazyi_host_module {
+  void *handle;
+  const lazyi_host_kernel *kernels;
+  uint32_t kernel_count;
+  void *functions[]; /* handles, NULL until asked for */
+} lazyi_host_module;
+
+typedef struct lazyi_host_state {
+  pthread_mutex_t lock;
+  pthread_cond_t progress; /* something finished or became runnable: for threads that wait */
+  pthread_cond_t wake;     /* for the pool */
+  bool initialized;
+
+  /* Context. */
+  void *context; /* handle, NULL while not retained */
+  uint32_t retained;
+  int lost; /* the result that every call returns after a fault, or 0 */
+  bool strict, strict_chosen, strict_choice;
+  size_t total_bytes;
+  lazyi_host_live_counts live;
+
+  /* Handles. */
+  LAZYI_VECTOR(lazyi_host_slot) slots;
+  uint32_t first_free_slot, generation;
+
+  /* Memory. */
+  lazyi_host_blocks device_blocks, pinned_blocks;
+
+  /* Queues. */
+  lazyi_host_stream *streams, *default_stream;
+  lazyi_host_stream *ready, *last_ready, *visits;
+  lazyi_host_command *jobs;     /* running, with pieces left to claim */
+  lazyi_host_command *commands; /* LAZYI_HOST_COMMANDS of them */
+  lazyi_host_command *free_commands;
+  uint32_t fresh_commands; /* never used so far: their pages stay untouched */
+  unsigned char *params;
+  unsigned char *free_params;
+  uint32_t fresh_params;
+  uint32_t running;            /* threads inside kernels, copies and fills */
+  uint32_t waiting;            /* threads asleep on `progress` */
+  atomic_uint_fast64_t moment; /* counts what `progress` announces */
+
+  /* Order. */
+  bool schedule_chosen;
+  uint64_t schedule; /* state of the generator; 0: the pool runs commands as they come */
+  uint32_t order;
+  uint64_t order_seed, launches;
+  uint64_t fault_countdown;
+  int fault_result;
+
+  /* Pool. */
+  unsigned workers;
+  pthread_t *threads;
+  unsigned thread_count, idle;
+  bool threads_tried, stopping;
+  bool eager;                  /* ready work is to be taken at once, not left for a waiting thread */
+  bool has_napper;             /* a pool thread looks in every millisecond */
+  uint64_t submits, rested_at; /* let the napper see that nothing happens */
+} lazyi_host_state;
+
+extern lazyi_host_state lazyi_host;
+
+/* host.c: every row begins and ends so. `enter` takes the lock and refuses calls without a current context,
+   from a host function or after fork; with `live` also on a lost device. `leave` releases the lock. */
+int lazyi_host_enter(bool live);
+int lazyi_host_leave(int result);
+/* Runs a host function with calls to the driver forbidden on this thread. */
+void lazyi_host_call(void (*function)(void *), void *user);
+
+/* host_handle.c; under the lock. */
+void *lazyi_host_handle_create(enum lazyi_host_kind kind, void *object); /* NULL: out of memory */
+void *lazyi_host_handle_get(enum lazyi_host_kind kind, const void *handle);
+void lazyi_host_handle_destroy(void *handle);
+
+/* host_memory.c. `resolve` turns a device range into host memory; NULL unless it lies in one live block. */
+void *lazyi_host_memory_resolve(lazy_driver_address address, size_t bytes);
+void lazyi_host_memory_deinit(void);
+size_t lazyi_host_memory_total(void);
+
+/* host_queue.c; under the lock, which `acquire`, `finish_all` and the waits release in between. */
+lazy_status lazyi_host_queue_init(void);
+void lazyi_host_queue_deinit(void);
+lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_host_command_kind kind,
+                                             size_t params_bytes);
+void lazyi_host_queue_submit(lazyi_host_command *command);
+void lazyi_host_queue_advance(lazyi_host_stream *stream);
+void lazyi_host_queue_finish(lazyi_host_command *command);
+void lazyi_host_queue_retire_event(lazyi_host_event *event);
+void lazyi_host_queue_announce(void);
+
+/* host_pool.c; under the lock. */
+bool lazyi_host_pool_help(lazyi_host_stream *wanted, bool may_call); /* ran something */
+void lazyi_host_pool_wait_stream(lazyi_host_stream *stream);
+void lazyi_host_pool_wait_event(lazyi_host_event *event);
+void lazyi_host_pool_wait_all(void);
+void lazyi_host_pool_wait_moment(lazyi_host_stream *wanted);
+void lazyi_host_pool_notify(bool heavy);
+void lazyi_host_pool_stop(void);
+
+/* host_stream.c: the stream of a handle (NULL means the default stream), or NULL. */
+lazyi_host_stream *lazyi_host_stream_get(lazy_driver_stream stream);
+lazyi_host_stream *lazyi_host_stream_new(void);
+void lazyi_host_stream_retire(lazyi_host_stream *stream);
+uint64_t lazyi_host_now_ns(void);
+
+/* host_module.c: unloads; the handle of the module is the caller's to destroy. */
+void lazyi_host_module_drop(lazyi_host_module *module);
+
+/* Rows; host.c puts them into the table. */
+#define LAZYI_HOST_ROW(field, symbol, version, required, parameters) int lazyi_host_##field parameters;
+LAZY_DRIVER_ROWS(LAZYI_HOST_ROW)
+#undef LAZYI_HOST_ROW
+
+#endif
