@@ -1,5 +1,4 @@
 /* Finds the driver's entries by name and ABI version. */
-#define _GNU_SOURCE
 #include "runtime/driver/cuda.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,4 @@
 /* The host provider's table, device and context. */
-#define _GNU_SOURCE
 #include "runtime/driver/host.h"
 
 #include <sched.h>

@@ -1,5 +1,4 @@
 /* Device and pinned memory of the host provider: blocks, guards, range checks. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* Who runs commands: threads that wait for them first of all, so that a small launch costs no wake-up, and a
    pool for the rest. A pool thread never blocks on an event: it runs heads of ready streams and pieces of
    running jobs. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <time.h>

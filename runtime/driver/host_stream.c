@@ -1,5 +1,4 @@
 /* Streams and events of the host provider. */
-#define _GNU_SOURCE
 #include <time.h>
 
 #include "runtime/driver/host_state.h"
