@@ -2,6 +2,7 @@
 #ifndef LAZYRT_KERNELS_SEGMENT_RULES_H
 #define LAZYRT_KERNELS_SEGMENT_RULES_H
 
+#include <stddef.h>
 #ifndef __CUDACC__
 #include <math.h>
 #endif
@@ -71,23 +72,29 @@ LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket
   return LAZY_SHAPE_OK;
 }
 
+/* Bytes of a segment, aligned, and its tiles. Both stay below 2^52. */
+LAZY_RULE_INLINE uint64_t segment_extent(const struct lazy_init_segment *segment) {
+  uint64_t bytes = segment->count * segment_element_bytes(segment->dtype);
+  return (bytes + LAZY_PARAM_ALIGNMENT - 1) & ~(uint64_t)(LAZY_PARAM_ALIGNMENT - 1);
+}
+LAZY_RULE_INLINE uint64_t segment_tiles(const struct lazy_init_segment *segment) {
+  if (segment->host || segment->rule == LAZY_INIT_NONE) return 0;
+  return (segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE;
+}
+
 /* Gives a sized segment its offset and first tile, after all that `summary` has summed up so far. */
 LAZY_RULE_INLINE int32_t lazy_segment_place(struct lazy_init_segment *segment, int32_t index,
                                             struct lazy_infer_summary *summary,
                                             struct lazy_shape_error *error) {
-  uint64_t bytes = segment->count * segment_element_bytes(segment->dtype); /* < 2^51 */
-  uint64_t tiles = segment->host || segment->rule == LAZY_INIT_NONE
-                       ? 0
-                       : (segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE;
-  uint64_t extent =
-      summary->extent_bytes + ((bytes + LAZY_PARAM_ALIGNMENT - 1) & ~(uint64_t)(LAZY_PARAM_ALIGNMENT - 1));
-  if (extent >= (uint64_t)LAZY_DIM_LIMIT || summary->tile_count + tiles > UINT32_MAX)
+  uint64_t extent = summary->extent_bytes + segment_extent(segment);
+  uint64_t tiles = summary->tile_count + segment_tiles(segment);
+  if (extent >= (uint64_t)LAZY_DIM_LIMIT || tiles > UINT32_MAX)
     return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
   segment->offset = summary->extent_bytes;
   segment->first_tile = summary->tile_count;
   summary->extent_bytes = extent;
   summary->element_count += segment->count;
-  summary->tile_count += (uint32_t)tiles;
+  summary->tile_count = (uint32_t)tiles;
   summary->segment_count++;
   return LAZY_SHAPE_OK;
 }

@@ -28,6 +28,11 @@ LAZY_RULE_INLINE int dim_is_one(lazy_dim a) { return a == 1; }
 LAZY_RULE_INLINE lazy_dim dim_min(lazy_dim a, lazy_dim b) { return a < b ? a : b; }
 LAZY_RULE_INLINE lazy_dim dim_add(lazy_dim a, lazy_dim b) { return dim_min(a + b, LAZY_DIM_LIMIT); }
 
+/* Rounds up to a power of two. */
+LAZY_RULE_INLINE lazy_dim dim_align(lazy_dim a, lazy_dim alignment) {
+  return (a + alignment - 1) & -alignment;
+}
+
 /* Of sizes that are not negative. A zero wins over a factor that was too large. */
 LAZY_RULE_INLINE lazy_dim dim_mul(lazy_dim a, lazy_dim b) {
 #ifdef __CUDACC__
@@ -118,6 +123,10 @@ LAZY_RULE_INLINE int32_t rule_given(const struct lazy_rule_call *call) {
   if (call->node->attribute_count == 0) return LAZY_SHAPE_OK;
   for (int32_t output = 0; output < outputs; output++) {
     int64_t *row = rule_output(call, output);
+    if (call->node->attribute_count == 1) {
+      LAZY_ROW_AT(row, LAZY_ROW_RANK) = call->attributes[0];
+      continue;
+    }
     for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(row, i) = call->attributes[output * LAZY_ROW + i];
   }
   return LAZY_SHAPE_OK;
@@ -224,20 +233,17 @@ LAZY_RULE_INLINE int32_t rule_flatten(const struct lazy_rule_call *call) {
   return LAZY_SHAPE_OK;
 }
 
-/* Sums over a set's parameters: the output row holds elements at 0 and aligned bytes at 1. */
+/* Sums over a set's parameters: the output row holds elements at 0 and aligned bytes at 1. A sum that is too
+   large stays LAZY_DIM_LIMIT. */
 LAZY_RULE_INLINE int32_t rule_tally(const struct lazy_rule_call *call) {
   const int64_t *param = rule_param(call, 0);
   int64_t *output = rule_output(call, 0);
-  if (LAZY_ROW_AT(param, LAZY_ROW_RANK) == LAZY_RANK_UNSHAPED)
+  if (LAZY_ROW_AT(param, LAZY_ROW_RANK) < 0)
     return rule_fail(call, LAZY_SHAPE_UNSHAPED, 0, -1, LAZY_RANK_UNSHAPED, 0);
   lazy_dim count = rule_count(call, param);
-  lazy_dim bytes = dim_mul(count, call->attributes[0]);
-  bytes = dim_add(bytes, LAZY_PARAM_ALIGNMENT - 1) & -(int64_t)LAZY_PARAM_ALIGNMENT;
-  lazy_dim elements = dim_add(LAZY_ROW_AT(output, 0), count), extent = dim_add(LAZY_ROW_AT(output, 1), bytes);
-  if (!dim_fits(elements) || !dim_fits(extent))
-    return rule_fail(call, LAZY_SHAPE_OVERFLOW, 0, -1, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
-  LAZY_ROW_AT(output, 0) = elements;
-  LAZY_ROW_AT(output, 1) = extent;
+  lazy_dim bytes = dim_align(dim_mul(count, call->attributes[0]), LAZY_PARAM_ALIGNMENT);
+  LAZY_ROW_AT(output, 0) = dim_add(LAZY_ROW_AT(output, 0), count);
+  LAZY_ROW_AT(output, 1) = dim_add(LAZY_ROW_AT(output, 1), bytes);
   return LAZY_SHAPE_OK;
 }
 
