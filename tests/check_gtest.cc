@@ -17,6 +17,8 @@
 
 extern "C" {
 #include "runtime/base/memory.h"
+#include "runtime/driver/fault.h"
+#include "runtime/driver/host.h"
 }
 
 namespace {
@@ -111,17 +113,50 @@ class Bridge : public testing::Test {
       name_hash = (name_hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
     check_env env = {device_, mixed(base_seed ^ name_hash), 0};
     env.random = env.seed;
-    int64_t blocks_before = lazyi_memory_live();
+    start_devices(env.seed);
+    Live before = live_now();
     test_->body(&env);
     lazyi_memory_fail_at(0);
     paths.clear();
     if (HasFailure() || IsSkipped()) return;  // what an early return leaves behind is no news
-    int64_t leaked = lazyi_memory_live() - blocks_before;
-    if (leaked != 0)
-      fail({test_->file, test_->line}, "leak: " + std::to_string(leaked) + " block(s) of host memory left");
+    size_t damaged = lazyi_host_damaged();
+    if (damaged != 0)
+      fail({test_->file, test_->line}, std::to_string(damaged) + " damaged guards of device memory");
+    Live after = live_now();
+    for (size_t i = 0; i < after.size(); i++)
+      if (after[i].count != before[i].count)
+        fail({test_->file, test_->line},
+             "left behind: " + std::to_string(after[i].count - before[i].count) + " " + after[i].what);
   }
 
  private:
+  // What an earlier test set on the process's devices is forgotten; kernels and streams run in an order of
+  // this test's.
+  static void start_devices(uint64_t seed) {
+    lazyi_fault_reset();
+    lazyi_host_fault_at(0, LAZY_DRIVER_SUCCESS);
+    lazyi_host_set_strict(true);
+    lazyi_host_set_order(LAZYI_HOST_ORDER_SHUFFLED, seed);
+    lazyi_host_set_schedule(seed | 1);
+  }
+
+  struct Count {
+    const char *what;
+    int64_t count;
+  };
+  using Live = std::vector<Count>;
+  static Live live_now() {
+    lazyi_host_live_counts live;
+    lazyi_host_live(&live);
+    auto count = [](size_t value) { return static_cast<int64_t>(value); };
+    return {{"blocks of host memory", lazyi_memory_live()},
+            {"allocations of device memory", count(live.allocations)},
+            {"blocks of pinned memory", count(live.pinned)},
+            {"streams", count(live.streams)},
+            {"events", count(live.events)},
+            {"modules", count(live.modules)}};
+  }
+
   const check_test *test_;
   const char *device_;
 };
@@ -347,7 +382,7 @@ int main(int argc, char **argv) {
   }
   const char *seed = getenv("LAZYRT_TEST_SEED");
   if (seed != nullptr && *seed != '\0') base_seed = strtoull(seed, nullptr, 0);
-  setenv("LAZYRT_HOST_STRICT", "1", 1);  // the host provider's strict mode, in every test
+  setenv("LAZYRT_HOST_STRICT", "1", 1);  // for programs that tests start
   for (const check_test *test = tests; test != nullptr; test = test->next) {
     if (!test->on_drivers) {
       add(test, "host", test->name);
