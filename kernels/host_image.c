@@ -3,8 +3,7 @@
 #include "kernels/list.h"
 #include "kernels/params.h"
 
-#define DECLARE(name, level) \
-  extern __attribute__((weak)) void name##_v##level(const void *params, const lazyi_host_block *block);
+#define DECLARE(name, level)  extern void name##_v##level(const void *params, const lazyi_host_block *block);
 #define ROW(name, level)      {#name, sizeof(struct name##_params), name##_v##level},
 #define COUNT(constant, name) +1
 

@@ -32,7 +32,7 @@
 #define LAZY_GRID_ROWS(i, run, inner, n)                                      \
   for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (uint64_t)gridDim.x * blockDim.x)                                 \
-    if (const uint64_t run = 1; true)
+    if (const uint64_t run = ((void)(inner), 1); true)
 #define LAZY_EACH_TILE(tile, n) for (uint64_t tile = blockIdx.x; tile < (n); tile += gridDim.x)
 #define LAZY_LOT                4
 #define LAZY_EACH_LOT(e, first, last)                                                 \

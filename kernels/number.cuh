@@ -93,4 +93,12 @@ LAZY_INLINE uint16_t lazy_f64_to_f16(double x) {
   return (uint16_t)(sign | (u >= 0x40effe0000000000u ? large : u < 0x3f10000000000000u ? subnormal : normal));
 }
 
+/* To whole numbers: toward zero, NaN is 0, and what does not fit becomes the nearest that does. */
+LAZY_INLINE int64_t lazy_f64_to_i64(double x) {
+  return x != x ? 0 : x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
+}
+LAZY_INLINE uint8_t lazy_f64_to_u8(double x) {
+  return (uint8_t)(x >= 255.0 ? 255.0 : x > 0.0 ? x : 0.0); /* NaN compares false */
+}
+
 #endif

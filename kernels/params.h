@@ -134,6 +134,13 @@ struct lazy_k_init_params_params {
   uint32_t segment_count, tile_count;
 };
 
+/* The words of Philox4x32-10 blocks as they come: block b of the launch has counter (low + b, high). */
+struct lazy_k_philox_params {
+  uint64_t out;   /* uint32_t[count], aligned to 16 */
+  uint64_t count; /* words */
+  uint64_t key, low, high;
+};
+
 /* ---- data movement and arithmetic -------------------------------------------------------------------- */
 
 /* The same element `count` times, contiguous. */
