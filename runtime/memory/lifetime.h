@@ -2,12 +2,11 @@
    and the slab is small. Pure.
 
    Time is counted in steps (the nodes of a graph in the order they run); an item is live from `first` to
-   `last`, both included. Three placements are tried and the smallest kept, stopping at the first that meets
-   the lower bound, the most bytes ever live at once:
-   1. in order of time, each next to the neighbour that dies soonest after it, chains from both ends;
-   2. by size, largest first, each into the smallest gap left by what lives at the same time (skipped where
-   too many things live together for it to be worth its time). Chains and stacks (a forward pass and its
-   backward) meet the bound. */
+   `last`, both included. No placement can be smaller than the most bytes ever live at once. Items are placed
+   - in order of time, each into the tightest gap, at that end of it whose neighbour stays longer. Chains,
+   residual blocks, and stacks (a forward pass and its backward) meet the bound;
+   - where the bound was missed, also by size: largest first, each into the tightest gap that what lives at
+   the same time leaves. Skipped where so much lives together that it is not worth its time. */
 #ifndef LAZYI_MEMORY_LIFETIME_H
 #define LAZYI_MEMORY_LIFETIME_H
 
@@ -29,6 +28,7 @@ typedef struct lazyi_lifetime_summary {
 /* Memory that planning uses, kept from call to call. A zeroed planner is ready. */
 typedef struct lazyi_lifetime_planner {
   LAZYI_VECTOR(unsigned char) scratch;
+  LAZYI_VECTOR(unsigned char) pairs;
 } lazyi_lifetime_planner;
 void lazyi_lifetime_planner_deinit(lazyi_lifetime_planner *planner);
 
