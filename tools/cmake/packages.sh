@@ -59,8 +59,9 @@ need_packages() {
   exit 2
 }
 
+# need_build_packages [PACKAGE...]: what any build needs, and these.
 need_build_packages() {
-  need_packages build-essential cmake ninja-build pkg-config libjansson-dev libxxhash-dev
+  need_packages build-essential cmake ninja-build pkg-config libjansson-dev libxxhash-dev "$@"
   # Opened at run time for large products; the library's own kernel serves without it.
   need_packages --optional libopenblas0-pthread
 }
