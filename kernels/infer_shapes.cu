@@ -51,7 +51,7 @@ LAZY_KERNEL(lazy_k_infer_shapes) {
   if (p.summary != 0) {
     const struct lazy_init_ticket *tickets = LAZY_AT(const struct lazy_init_ticket, p.tickets);
     struct lazy_init_segment *segments = LAZY_AT(struct lazy_init_segment, p.segments);
-    int64_t *rows = LAZY_AT(int64_t, p.rows);
+    const int64_t *rows = LAZY_AT(const int64_t, p.rows);
     /* Thread t has the t-th run of `each` tickets. Sums of a run first, then of all before it. */
     LAZY_SHARED
     uint64_t extents[LAZY_BLOCK], elements[LAZY_BLOCK], tiles[LAZY_BLOCK];
@@ -116,6 +116,7 @@ LAZY_KERNEL(lazy_k_infer_shapes) {
         if (last > p.ticket_count) last = p.ticket_count;
         uint64_t extent = extents[t], tile_count = tiles[t];
         for (int32_t i = (int32_t)t * each; i < last; i++) {
+          lazy_segment_scale(tickets + i, rows, segments + i);
           segments[i].offset = extent;
           segments[i].first_tile = (uint32_t)tile_count;
           extent += segment_extent(segments + i);

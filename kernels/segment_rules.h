@@ -34,42 +34,46 @@ LAZY_RULE_INLINE double segment_half_width(uint32_t scale, lazy_dim fan_in, doub
   return 1.0 / sqrt((double)fan_in);
 }
 
-/* Everything of ticket number `index` but its place, which depends on those before it. Rows have stride 1. */
+/* Product of the sizes of a row from dim `first` of `rank` on, saturated. Rows have stride 1. */
+LAZY_RULE_INLINE lazy_dim segment_product(const int64_t *row, int32_t first, int32_t rank) {
+  lazy_dim product = 1;
+  for (int32_t i = LAZY_ROW_DIMS - rank + first; i < LAZY_ROW_DIMS; i++) product = dim_mul(product, row[i]);
+  return product;
+}
+
+/* What ticket number `index` takes of memory; its place depends on those before it. */
 LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket, int32_t index,
-                                           int64_t *rows, struct lazy_init_segment *segment,
+                                           const int64_t *rows, struct lazy_init_segment *segment,
                                            struct lazy_shape_error *error) {
-  struct lazy_rule_call view;
-  const struct lazy_rule_call *call = &view;
-  view.rows = rows;
-  view.stride = 1;
-  const int64_t *row = rows + (int64_t)ticket->slot * LAZY_ROW;
-  if (LAZY_ROW_AT(row, LAZY_ROW_RANK) < 0)
-    return segment_fail(error, index, LAZY_SHAPE_UNSHAPED, LAZY_RANK_UNSHAPED, 0);
-  lazy_dim count = rule_count(call, row);
+  const int64_t *row = rows + (int64_t)ticket->slot * LAZY_ROW,
+                *fan_row = rows + (int64_t)ticket->fan_slot * LAZY_ROW;
+  int32_t rank = (int32_t)row[LAZY_ROW_RANK], fan_rank = (int32_t)fan_row[LAZY_ROW_RANK];
+  if (rank < 0) return segment_fail(error, index, LAZY_SHAPE_UNSHAPED, LAZY_RANK_UNSHAPED, 0);
+  if (ticket->scale != LAZY_SCALE_GIVEN && fan_rank < 2)
+    return segment_fail(error, index, LAZY_SHAPE_RANK_TOO_LOW, fan_rank, 2);
+  lazy_dim count = segment_product(row, 0, rank);
   if (!dim_fits(count))
     return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
-  double a = ticket->a, b = ticket->b;
-  if (ticket->scale != LAZY_SCALE_GIVEN) {
-    const int64_t *fan_row = rows + (int64_t)ticket->fan_slot * LAZY_ROW;
-    int32_t rank = (int32_t)LAZY_ROW_AT(fan_row, LAZY_ROW_RANK);
-    if (rank < 2) return segment_fail(error, index, LAZY_SHAPE_RANK_TOO_LOW, rank, 2);
-    lazy_dim fan_in = 1;
-    for (int32_t i = LAZY_ROW_DIMS - rank + 1; i < LAZY_ROW_DIMS; i++)
-      fan_in = dim_mul(fan_in, LAZY_ROW_AT(fan_row, i));
-    if (!dim_fits(fan_in))
-      return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
-    b = segment_half_width(ticket->scale, fan_in, ticket->b);
-    if (ticket->host) a = -b;
-  }
   segment->count = (uint64_t)count;
-  segment->path_hash = ticket->path_hash;
-  segment->a = a;
-  segment->b = b;
   segment->dtype = ticket->dtype;
   segment->rule = ticket->rule;
   segment->host = ticket->host;
   segment->reserved = 0;
   return LAZY_SHAPE_OK;
+}
+
+/* What is drawn into it. fan_in = size(1) times all after it, of the fan's row. */
+LAZY_RULE_INLINE void lazy_segment_scale(const struct lazy_init_ticket *ticket, const int64_t *rows,
+                                         struct lazy_init_segment *segment) {
+  double a = ticket->a, b = ticket->b;
+  if (ticket->scale != LAZY_SCALE_GIVEN) {
+    const int64_t *fan_row = rows + (int64_t)ticket->fan_slot * LAZY_ROW;
+    b = segment_half_width(ticket->scale, segment_product(fan_row, 1, (int32_t)fan_row[LAZY_ROW_RANK]), b);
+    if (ticket->host) a = -b;
+  }
+  segment->path_hash = ticket->path_hash;
+  segment->a = a;
+  segment->b = b;
 }
 
 /* Bytes of a segment, aligned, and its tiles. Both stay below 2^52. */

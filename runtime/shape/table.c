@@ -187,6 +187,7 @@ lazy_status lazyi_shape_table_segments(const lazyi_shape_table *table, struct la
             LAZY_SHAPE_OK ||
         lazy_segment_place(out_segments + i, (int32_t)i, &summary, &error) != LAZY_SHAPE_OK)
       return lazyi_shape_error_fail(&error, NULL);
+    lazy_segment_scale(table->tickets.at + i, table->rows.at, out_segments + i);
   }
   *out_summary = summary;
   return LAZY_STATUS_OK;
