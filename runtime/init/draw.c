@@ -1,0 +1,91 @@
+#include "runtime/init/init.h"
+
+/* Small segments that lie close together share an upload. */
+enum { GAP_BYTES = 4096 };
+
+typedef struct drawing {
+  const lazyi_launcher *launcher;
+  lazyi_staging *staging;
+  const lazyi_init_job *job;
+  lazy_driver_stream stream;
+  lazyi_staging_room room; /* memory NULL: no chunk is open */
+  uint64_t begin;          /* the open chunk is [begin, begin + fill) of the extent */
+  size_t fill;
+} drawing;
+
+static lazy_status open_chunk(drawing *d, uint64_t begin) {
+  uint64_t left = d->job->answer->summary.extent_bytes - begin;
+  size_t bytes = left < LAZYI_STAGING_CHUNK_BYTES ? (size_t)left : LAZYI_STAGING_CHUNK_BYTES;
+  d->begin = begin;
+  d->fill = 0;
+  return lazyi_staging_acquire(d->staging, bytes, d->stream, &d->room);
+}
+
+/* Queues the open chunk's upload, or with `drop` gives its memory back alone. */
+static lazy_status close_chunk(drawing *d, bool drop) {
+  if (d->room.memory == NULL) return LAZY_STATUS_OK;
+  lazy_status status = LAZY_STATUS_OK;
+  if (!drop)
+    status = LAZYI_DRIVER(d->launcher->device, memcpy_htod_async, d->job->base + d->begin, d->room.memory,
+                          d->fill, d->stream);
+  lazyi_staging_release(d->staging, d->room, d->stream);
+  d->room.memory = NULL;
+  return status;
+}
+
+/* Draws one segment, in as many chunks as it takes. */
+static lazy_status draw_segment(drawing *d, const struct lazy_init_segment *segment) {
+  const lazyi_torch_uniform_options options = {.dtype = (lazy_dtype)segment->dtype,
+                                               .fma = d->job->stream == LAZY_STREAM_TORCH_CPU_FMA,
+                                               .from = segment->a,
+                                               .to = segment->b};
+  size_t element_bytes = lazy_dtype_bytes(options.dtype);
+  for (uint64_t done = 0; done < segment->count;) {
+    uint64_t place = segment->offset + done * element_bytes;
+    bool reaches = d->room.memory != NULL && place - d->begin <= d->fill + GAP_BYTES &&
+                   place - d->begin + element_bytes <= d->room.bytes;
+    if (!reaches) {
+      LAZY_TRY(close_chunk(d, false));
+      LAZY_TRY(open_chunk(d, place));
+    }
+    size_t at = (size_t)(place - d->begin), fits = (d->room.bytes - at) / element_bytes;
+    size_t now = segment->count - done < fits ? (size_t)(segment->count - done) : fits;
+    lazyi_torch_uniform(d->job->generator, &options, now, (unsigned char *)d->room.memory + at);
+    d->fill = at + now * element_bytes;
+    done += now;
+  }
+  return LAZY_STATUS_OK;
+}
+
+static lazy_status draw_on_host(drawing *d) {
+  for (uint32_t i = 0; i < d->job->answer->summary.segment_count; i++) {
+    const struct lazy_init_segment *segment = d->job->answer->segments + i;
+    if (segment->count == 0) continue;
+    if (segment->host) LAZY_TRY(draw_segment(d, segment));
+    else if (segment->rule == LAZY_INIT_NONE) /* not to be written over by a chunk that spans it */
+      LAZY_TRY(close_chunk(d, false));
+  }
+  return close_chunk(d, false);
+}
+
+lazy_status lazyi_init_draw(const lazyi_launcher *launcher, lazyi_staging *staging, const lazyi_init_job *job,
+                            lazy_driver_stream stream) {
+  const struct lazy_infer_summary *summary = &job->answer->summary;
+  if (job->stream != LAZY_STREAM_KEYED) {
+    drawing d = {.launcher = launcher, .staging = staging, .job = job, .stream = stream};
+    lazy_status status = draw_on_host(&d);
+    if (status != LAZY_STATUS_OK) {
+      (void)close_chunk(&d, true);
+      return status;
+    }
+  }
+  if (summary->tile_count == 0) return LAZY_STATUS_OK;
+  /* After the uploads: they may have crossed segments that the device fills. */
+  const struct lazy_k_init_params_params params = {.segments = job->answer->device_segments,
+                                                   .base = job->base,
+                                                   .seed = job->seed,
+                                                   .segment_count = summary->segment_count,
+                                                   .tile_count = summary->tile_count};
+  return lazyi_launch(launcher, LAZYI_KERNEL_INIT_PARAMS, lazyi_launch_grid(launcher, summary->tile_count, 1),
+                      LAZYI_LAUNCH_BLOCK, &params, stream);
+}

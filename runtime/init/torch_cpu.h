@@ -1,0 +1,40 @@
+/* The numbers of PyTorch's CPU generator: mt19937 and uniform_, bit for bit, drawn on the host. */
+#ifndef LAZYI_INIT_TORCH_CPU_H
+#define LAZYI_INIT_TORCH_CPU_H
+
+#include <lazyrt/init.h>
+
+enum { LAZYI_TORCH_WORDS = 624 };
+
+/* The whole state: copy it to save it, copy it back to rewind. */
+typedef struct lazyi_torch_generator {
+  uint32_t state[LAZYI_TORCH_WORDS];
+  uint32_t position; /* words of `state` used up; LAZYI_TORCH_WORDS = all */
+} lazyi_torch_generator;
+
+/* As torch.manual_seed: only the low 32 bits of the seed count. */
+void lazyi_torch_seed(lazyi_torch_generator *generator, uint64_t seed);
+/* The next `count` words of 32 bits. */
+void lazyi_torch_words(lazyi_torch_generator *generator, uint32_t *out_words, size_t count);
+
+/* How f16 and bf16 values come of a word. COARSE: 11 or 8 bits of it, bounds and their difference rounded to
+   the type (PyTorch until 2.11). FINE: 24 bits, bounds in float; a value that rounds to `to` becomes `from`
+   (later). */
+typedef enum lazyi_torch_half {
+  LAZYI_TORCH_HALF_COARSE = 0,
+  LAZYI_TORCH_HALF_FINE = 1,
+} lazyi_torch_half;
+
+typedef struct lazyi_torch_uniform_options {
+  lazy_dtype dtype;      /* f64, f32, f16 or bf16 */
+  bool fma;              /* multiply and add in one rounding */
+  lazyi_torch_half half; /* for f16 and bf16 */
+  double from, to;       /* cast to the dtype first */
+} lazyi_torch_uniform_options;
+
+/* The next `count` values of tensor.uniform_(from, to): one word each, two for f64. Cutting a tensor into
+   pieces does not change its values. */
+void lazyi_torch_uniform(lazyi_torch_generator *generator, const lazyi_torch_uniform_options *options,
+                         size_t count, void *out_values);
+
+#endif
