@@ -100,6 +100,10 @@ struct lazy_class {
   /* Every parameter has its shape: sets the options that follow from it (in_features). Runs in the first forward, and in
      a load that settles everything. NULL: nothing follows. */
   lazy_status (*settle)(lazy_module *self);
+  /* For loading: the shape a parameter must have by the options, before anything is settled. A size below 0 is not known
+     yet; the same negative number stands for the same size in every parameter of the module: {out_features, -1} for
+     weight, {out_features} for bias. False: any shape will do. NULL: for every parameter. */
+  bool (*expect_shape)(lazy_module *self, const char *name, lazy_shape *out_shape);
   /* Records the computation: calls children and ops. Exactly one of the two, unless is_container. */
   lazy_tensor (*forward)(lazy_recorder *recorder, lazy_module *self, const lazy_args *args);
   lazy_value (*forward_value)(lazy_recorder *recorder, lazy_module *self, const lazy_args *args);

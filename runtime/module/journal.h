@@ -1,7 +1,7 @@
 /* The undo journal: every host-side change of a first forward, load or conversion writes its inverse here.
 
-   Commit drops it and cannot fail; rollback replays it backwards. Memory is reserved before each change, so that a change
-   whose inverse could not be written is not made. */
+   Commit drops it and cannot fail; rollback replays it backwards. Memory is reserved before each change, so
+   that a change whose inverse could not be written is not made. */
 #ifndef LAZYI_MODULE_JOURNAL_H
 #define LAZYI_MODULE_JOURNAL_H
 
@@ -25,7 +25,8 @@ LAZY_MUST_USE lazy_status lazyi_journal_save_param(lazyi_journal *journal, lazy_
 /* Any other inverse: undo(argument) on rollback; done(argument), if given, on commit. */
 LAZY_MUST_USE lazy_status lazyi_journal_save_undo(lazyi_journal *journal, void (*undo)(void *argument),
                                                   void (*done)(void *argument), void *argument);
-/* Empties the journal, keeping what was changed: pending marks are cleared. Allocates nothing, cannot fail. */
+/* Empties the journal, keeping what was changed: pending marks are cleared. Allocates nothing, cannot fail.
+ */
 void lazyi_journal_commit(lazyi_journal *journal);
 /* Restores everything, last change first. Allocates nothing, cannot fail. */
 void lazyi_journal_rollback(lazyi_journal *journal);

@@ -5,37 +5,67 @@
 #include <lazyrt/param.h>
 #include <stdatomic.h>
 
+struct lazy_module;
+struct lazyi_journal;
+
 /* Device memory that one materialisation took for all its parameters; freed with the last of them. */
 typedef struct lazyi_extent lazyi_extent;
 
 struct lazy_param {
   atomic_uint references;
-  lazy_context *context; /* held */
-  lazy_shape shape;      /* meaningless while unshaped */
-  lazy_init init;        /* FAN_IN_UNIFORM and KAIMING_UNIFORM become bounds once the fan is known */
-  lazyi_extent *extent;  /* NULL until real */
-  uint64_t address;      /* of the first element; 0 until real */
-  uint64_t path_hash;    /* of the first path it was materialised or queued under; 0 = not yet */
-  uint32_t generation;   /* bumped when dtype, address or values are replaced under a plan's feet */
-  uint8_t state;         /* lazy_param_state */
+  lazy_context *context;     /* held */
+  lazy_shape shape;          /* meaningless while unshaped */
+  lazy_init init;            /* FAN_IN_UNIFORM and KAIMING_UNIFORM become bounds once the fan is known */
+  lazyi_extent *extent;      /* held; NULL until real */
+  uint64_t address;          /* of the first element; 0 until real, and where there are no elements */
+  uint64_t path_hash;        /* of the first path it was materialised or queued under; 0 = not yet */
+  uint64_t ticket;           /* place in the context's queue (queue.h); 0 = never queued */
+  struct lazy_module *owner; /* the first module that registered it, not held; NULL once that is gone */
+  const char *owner_name;    /* under which */
+  uint32_t generation;       /* bumped when dtype, address or values are replaced under a plan's feet */
+  uint32_t mark;             /* scratch of walks over a tree (load, convert); 0 between them */
+  uint8_t state;             /* lazy_param_state */
   uint8_t dtype;
   bool is_buffer, not_persistent, requires_grad;
-  bool pending;  /* shaped by a recording that has not committed */
-  bool queued;   /* in the context's queue of parameters waiting for their draw */
+  bool pending; /* changed under a journal that is not empty yet */
+  bool queued;  /* waits in the context's queue for its draw */
 };
 
 /* "fc1.weight"-like words for messages come from the module; a parameter alone knows only its kind. */
 const char *lazyi_param_kind(const lazy_param *param); /* "parameter" or "buffer" */
 
-/* Memory for `count` parameters at once, at base + offsets[i]. Each is to call attach, which shares the extent. */
+/* A parameter as a class's construction makes it: unshaped, not queued. `init` is copied. */
+LAZY_MUST_USE lazy_status lazyi_param_create(lazy_context *context, lazy_dtype dtype, bool is_buffer,
+                                             const lazy_init *init, lazy_param **out_param);
+
+/* An unshaped parameter gets its sizes, through the journal. A shaped or real one is compared: SHAPE with
+   found and wanted, INVALID_VALUE for what is no shape. `name` is for the message. */
+LAZY_MUST_USE lazy_status lazyi_param_unify(struct lazyi_journal *journal, lazy_param *param,
+                                            const char *name, const lazy_shape *shape);
+
+/* Key of its values in the keyed stream; set at the first call and kept. Call it under a journal that has
+   saved the parameter, or outside of any first forward. */
+uint64_t lazyi_param_path_hash(lazy_param *param, const struct lazy_module *module, const char *name);
+
+/* "[2, 3]", "[]"; returns `buffer`. */
+enum { LAZYI_SHAPE_TEXT_BYTES = 192 };
+const char *lazyi_shape_text(const lazy_shape *shape, char *buffer, size_t bytes);
+bool lazyi_shape_equal(const lazy_shape *a, const lazy_shape *b);
+
+/* Memory for `count` parameters at once, at base + offsets[i]. Each is to call attach, which shares the
+ * extent. */
 LAZY_MUST_USE lazy_status lazyi_extent_create(lazy_context *context, size_t bytes, lazyi_extent **out_extent,
                                               uint64_t *out_base);
 void lazyi_extent_retain(lazyi_extent *extent);
 void lazyi_extent_release(lazyi_extent *extent);
-/* Makes a shaped parameter real at `address`; cannot fail. */
+/* Makes a shaped parameter real at `address`, or a real one real elsewhere (which bumps its generation);
+   takes it out of the queue; cannot fail. */
 void lazyi_param_attach(lazy_param *param, lazyi_extent *extent, uint64_t address);
+/* The values of a real parameter as an array that shares its extent. */
+LAZY_MUST_USE lazy_status lazyi_param_wrap(lazy_param *param, lazy_array **out_array);
 
-/* Resolves an init that needs a fan into plain bounds (double, PyTorch's order of operations), given the fan's shape. */
+/* Resolves an init that needs a fan into plain bounds (double, PyTorch's order of operations), given the
+   fan's shape: UNIFORM from a to b. A fan that is not there (rank below 2) counts as none: bounds of 0. */
 void lazyi_param_resolve_init(lazy_param *param, const lazy_shape *fan_shape);
 
 #endif

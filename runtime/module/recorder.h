@@ -10,7 +10,8 @@
 
 struct lazyi_core; /* device, launcher, arena, blas, stream: runtime/tensor/core.h */
 
-/* One operand of a launch, with its place. Absent ones (no bias) have address 0 and rank LAZY_RANK_UNSHAPED. */
+/* One operand of a launch, with its place. Absent ones (no bias) have address 0 and rank LAZY_RANK_UNSHAPED.
+ */
 typedef struct lazyi_operand {
   uint64_t address;
   lazy_dtype dtype;
@@ -31,28 +32,32 @@ typedef struct lazyi_op_call {
 typedef struct lazyi_op {
   const char *name; /* "linear": NVTX ranges, plans, messages */
   enum lazy_shape_rule rule;
-  bool is_view;     /* output 0 is input 0's memory under another shape; nothing is launched */
+  bool is_view; /* output 0 is input 0's memory under another shape; nothing is launched */
   const char *const *operand_names; /* inputs, then params: for messages */
-  /* Dtype of output 0 from those of inputs, then params (DEFAULT = absent); fails with found and wanted. NULL: all
-     must agree. */
+  /* Dtype of output 0 from those of inputs, then params (DEFAULT = absent); fails with found and wanted.
+     NULL: all must agree. */
   lazy_status (*dtype)(const lazy_dtype *operands, int input_count, int param_count, lazy_dtype *out_dtype);
   size_t (*workspace_bytes)(const lazyi_op_call *call); /* NULL: none */
   lazy_status (*launch)(const lazyi_op_call *call);     /* allocates nothing, waits for nothing */
 } lazyi_op;
 
 typedef struct lazyi_recorder_methods {
-  /* Appends a node. `operands` are inputs, then params (index 0 = absent). Attributes are copied. Poisoned on error. */
+  /* Appends a node. `operands` are inputs, then params (index 0 = absent). Attributes are copied. Poisoned on
+   * error. */
   lazy_tensor (*emit)(lazy_recorder *recorder, const lazyi_op *op, const lazy_tensor *inputs, int input_count,
-                      const lazy_tensor *params, int param_count, const int64_t *attributes, int attribute_count);
-  /* The tensor a parameter is in this recording; adds its row and, if it has no values yet, its init ticket. */
+                      const lazy_tensor *params, int param_count, const int64_t *attributes,
+                      int attribute_count);
+  /* The tensor a parameter is in this recording; adds its row and, if it has no values yet, its init ticket.
+   */
   lazy_tensor (*param)(lazy_recorder *recorder, lazy_module *module, lazy_param *param, const char *name);
   /* Host evaluation, memoised. */
   lazy_status (*tensor_shape)(lazy_recorder *recorder, lazy_tensor tensor, lazy_shape *out_shape);
   lazy_status (*tensor_dtype)(lazy_recorder *recorder, lazy_tensor tensor, lazy_dtype *out_dtype);
-  /* A lazy module was settled (class swapped, hooks out, journal written): its unshaped parameters get rows and tickets
-     in registration order; infer's answers are in the parameters already. */
+  /* A lazy module was settled (class swapped, hooks out, journal written): its unshaped parameters get rows
+     and tickets in registration order; infer's answers are in the parameters already. */
   lazy_status (*pend)(lazy_recorder *recorder, lazy_module *module);
-  /* Makes pending modules' options and parameters' shapes visible, by host evaluation: before user hooks run. */
+  /* Makes pending modules' options and parameters' shapes visible, by host evaluation: before user hooks run.
+   */
   lazy_status (*settle)(lazy_recorder *recorder, lazy_module *module);
   /* Brackets of a module's call: plan rows, profiler ranges, path of errors. */
   lazy_status (*call_begin)(lazy_recorder *recorder, lazy_module *module);
@@ -67,14 +72,15 @@ struct lazy_recorder {
   lazyi_journal *journal; /* of the first forward under way; never NULL while recording */
   lazy_status status;     /* the first error; its message is kept in `message` */
   char message[1024];
-  bool is_dry;            /* no data: asking for a value is NO_DATA */
-  bool asked;             /* user code asked for a shape: the plan is bound to these sizes */
-  uint32_t number;        /* of the recording, never 0: the `recording` of its tensors */
+  bool is_dry;     /* no data: asking for a value is NO_DATA */
+  bool asked;      /* user code asked for a shape: the plan is bound to these sizes */
+  uint32_t number; /* of the recording, never 0: the `recording` of its tensors */
   /* Bump memory of this recording: hook replacements, tuples. Kept from one recording to the next. */
   void *(*allocate)(lazy_recorder *recorder, size_t bytes); /* NULL after sticking OUT_OF_MEMORY */
 };
 
-/* Sticks the current thread's message as the recording's first error (later ones are dropped); returns the stuck status. */
+/* Sticks the current thread's message as the recording's first error (later ones are dropped); returns the
+ * stuck status. */
 lazy_status lazyi_recorder_stick(lazy_recorder *recorder, lazy_status status);
 
 /* The call protocol of torch.nn.Module with the mixin's hooks: runtime/module/call.c. */

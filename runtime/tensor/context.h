@@ -7,7 +7,7 @@
 
 #include "runtime/tensor/core.h"
 
-struct lazy_param;
+struct lazyi_queue;
 struct lazyi_hooks;
 struct lazyi_torch_generator;
 
@@ -25,7 +25,7 @@ struct lazy_context {
   pthread_mutex_t lock;                            /* guards what follows */
   struct lazyi_hooks *global_hooks;                /* owned; NULL = none */
   LAZYI_VECTOR(const struct lazy_class *) classes; /* registered, borrowed */
-  LAZYI_VECTOR(struct lazy_param *) queue;         /* shaped parameters waiting for their draw, in order */
+  struct lazyi_queue *queue;                       /* owned; shaped parameters waiting for their draw */
   uint64_t parameter_bytes, activation_bytes, workspace_bytes;
 };
 

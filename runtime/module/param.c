@@ -1,0 +1,227 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/module/journal.h"
+#include "runtime/module/module.h"
+#include "runtime/module/queue.h"
+#include "runtime/tensor/array.h"
+
+const char *lazyi_param_kind(const lazy_param *param) { return param->is_buffer ? "buffer" : "parameter"; }
+
+const char *lazyi_shape_text(const lazy_shape *shape, char *buffer, size_t bytes) {
+  size_t at = 0;
+  for (int32_t i = 0; i <= shape->rank && at < bytes; i++) {
+    int wrote = i == shape->rank
+                    ? snprintf(buffer + at, bytes - at, i == 0 ? "[]" : "]")
+                    : snprintf(buffer + at, bytes - at, i == 0 ? "[%" PRId64 : ", %" PRId64, shape->dims[i]);
+    if (wrote < 0) break;
+    at += (size_t)wrote;
+  }
+  return buffer;
+}
+
+bool lazyi_shape_equal(const lazy_shape *a, const lazy_shape *b) {
+  if (a->rank != b->rank) return false;
+  for (int32_t i = 0; i < a->rank; i++)
+    if (a->dims[i] != b->dims[i]) return false;
+  return true;
+}
+
+/* ---- life
+ * -------------------------------------------------------------------------------------------------- */
+
+lazy_status lazyi_param_create(lazy_context *context, lazy_dtype dtype, bool is_buffer, const lazy_init *init,
+                               lazy_param **out_param) {
+  lazy_param *param = lazyi_memory_alloc(sizeof *param);
+  LAZYI_TRY_ALLOC(param);
+  memset(param, 0, sizeof *param);
+  atomic_init(&param->references, 1);
+  param->context = lazyi_context_retain(context);
+  param->init = *init;
+  param->state = LAZY_PARAM_STATE_UNSHAPED;
+  param->dtype = (uint8_t)dtype;
+  param->is_buffer = is_buffer;
+  param->requires_grad = !is_buffer;
+  *out_param = param;
+  return LAZY_STATUS_OK;
+}
+
+static bool is_known_dtype(lazy_dtype dtype) { return lazy_dtype_bytes(dtype) > 0; }
+
+lazy_status lazy_param_create(lazy_context *context, const lazy_param_options *options,
+                              lazy_param **out_param) {
+  static const lazy_param_options defaults = {.struct_size = sizeof(lazy_param_options)};
+  if (options == NULL) options = &defaults;
+  lazy_dtype dtype = options->dtype != LAZY_DTYPE_DEFAULT ? options->dtype : context->default_dtype;
+  if (!is_known_dtype(dtype)) return lazy_status_fail(LAZY_STATUS_INVALID_TYPE, "%d is no dtype", (int)dtype);
+  if (!options->is_buffer && !options->frozen && !lazy_dtype_is_float(dtype))
+    return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                            "only floating parameters can require gradients, found %s",
+                            lazy_dtype_name(dtype));
+  int64_t count;
+  size_t bytes;
+  if (options->shape != NULL) LAZY_TRY(lazyi_array_measure(options->shape, dtype, &count, &bytes));
+  lazy_param *param;
+  LAZY_TRY(lazyi_param_create(context, dtype, options->is_buffer, &options->init, &param));
+  param->requires_grad = !options->is_buffer && !options->frozen;
+  param->not_persistent = options->not_persistent;
+  if (options->shape != NULL) {
+    param->shape = *options->shape;
+    param->state = LAZY_PARAM_STATE_SHAPED;
+    lazyi_param_resolve_init(param, &param->shape);
+    lazy_status status = lazyi_queue_reserve(context, 1);
+    if (status != LAZY_STATUS_OK) {
+      lazy_param_release(param);
+      return status;
+    }
+    lazyi_queue_push(context, param);
+  }
+  *out_param = param;
+  return LAZY_STATUS_OK;
+}
+
+lazy_param *lazy_param_retain(lazy_param *param) {
+  if (param != NULL) atomic_fetch_add_explicit(&param->references, 1, memory_order_relaxed);
+  return param;
+}
+
+void lazy_param_release(lazy_param *param) {
+  if (param == NULL || atomic_fetch_sub_explicit(&param->references, 1, memory_order_acq_rel) != 1) return;
+  if (param->ticket != 0 && lazyi_queue_keep(param)) return;
+  if (param->extent != NULL) lazyi_extent_release(param->extent);
+  lazyi_context_release(param->context);
+  lazyi_memory_free(param);
+}
+
+/* ---- facts
+ * ------------------------------------------------------------------------------------------------- */
+
+lazy_param_state lazy_param_get_state(const lazy_param *param) { return (lazy_param_state)param->state; }
+lazy_dtype lazy_param_dtype(const lazy_param *param) { return (lazy_dtype)param->dtype; }
+bool lazy_param_is_buffer(const lazy_param *param) { return param->is_buffer; }
+bool lazy_param_is_persistent(const lazy_param *param) { return !param->not_persistent; }
+bool lazy_param_requires_grad(const lazy_param *param) { return param->requires_grad; }
+
+lazy_status lazy_param_set_requires_grad(lazy_param *param, bool requires_grad) {
+  if (requires_grad && !lazy_dtype_is_float((lazy_dtype)param->dtype))
+    return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                            "only floating parameters can require gradients, found %s",
+                            lazy_dtype_name((lazy_dtype)param->dtype));
+  param->requires_grad = requires_grad;
+  return LAZY_STATUS_OK;
+}
+
+/* Where it is, for messages: "fc1.weight: ", or nothing for a parameter of no module. */
+static const char *place(const lazy_param *param, char *buffer, size_t bytes) {
+  buffer[0] = '\0';
+  if (param->owner == NULL) return buffer;
+  char path[LAZYI_PATH_BYTES];
+  (void)lazyi_module_path(param->owner, path, sizeof path);
+  (void)snprintf(buffer, bytes, "%s%s%s: ", path, path[0] != '\0' ? "." : "", param->owner_name);
+  return buffer;
+}
+
+lazy_status lazy_param_shape(const lazy_param *param, lazy_shape *out_shape) {
+  if (param->state == LAZY_PARAM_STATE_UNSHAPED) {
+    char where[2 * LAZYI_PATH_BYTES];
+    return lazy_status_fail(
+        LAZY_STATUS_INVALID_STATE,
+        "%scannot tell the shape of an uninitialized %s. This often happens when a state dict with "
+        "an uninitialized %s is loaded into an initialized one; call forward first",
+        place(param, where, sizeof where), lazyi_param_kind(param), lazyi_param_kind(param));
+  }
+  *out_shape = param->shape;
+  return LAZY_STATUS_OK;
+}
+
+static lazy_status uninitialized(const lazy_param *param, const char *doing) {
+  char where[2 * LAZYI_PATH_BYTES];
+  return lazy_status_fail(
+      LAZY_STATUS_UNINITIALIZED,
+      "%s%s of an uninitialized parameter%s: it belongs to a lazy module, and has no values before "
+      "a first forward or dry run",
+      place(param, where, sizeof where), doing, param->is_buffer ? " (a buffer)" : "");
+}
+
+lazy_status lazy_param_array(lazy_param *param, lazy_array **out_array) {
+  if (param->state == LAZY_PARAM_STATE_UNSHAPED) return uninitialized(param, "the values");
+  if (param->state == LAZY_PARAM_STATE_SHAPED) {
+    if (param->pending) return uninitialized(param, "the values, in the middle of a first forward,");
+    LAZY_TRY(lazyi_queue_draw(param));
+  }
+  return lazyi_param_wrap(param, out_array);
+}
+
+lazy_status lazy_param_materialize(lazy_param *param, const lazy_shape *shape, lazy_dtype dtype) {
+  if (param->state != LAZY_PARAM_STATE_UNSHAPED)
+    return lazy_status_fail(LAZY_STATUS_INVALID_STATE, "the %s is initialized already",
+                            lazyi_param_kind(param));
+  if (dtype == LAZY_DTYPE_DEFAULT) dtype = (lazy_dtype)param->dtype;
+  if (!is_known_dtype(dtype)) return lazy_status_fail(LAZY_STATUS_INVALID_TYPE, "%d is no dtype", (int)dtype);
+  if (param->requires_grad && !lazy_dtype_is_float(dtype))
+    return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                            "only floating parameters can require gradients, found %s",
+                            lazy_dtype_name(dtype));
+  int64_t count;
+  size_t bytes;
+  LAZY_TRY(lazyi_array_measure(shape, dtype, &count, &bytes));
+  lazyi_extent *extent;
+  uint64_t base;
+  LAZY_TRY(lazyi_extent_create(param->context, bytes, &extent, &base));
+  param->dtype = (uint8_t)dtype;
+  param->shape = *shape;
+  lazyi_param_attach(param, extent, base);
+  lazyi_extent_release(extent);
+  return LAZY_STATUS_OK;
+}
+
+/* ---- change
+ * ------------------------------------------------------------------------------------------------ */
+
+lazy_status lazyi_param_unify(lazyi_journal *journal, lazy_param *param, const char *name,
+                              const lazy_shape *shape) {
+  int64_t count;
+  size_t bytes;
+  lazy_status status = lazyi_array_measure(shape, (lazy_dtype)param->dtype, &count, &bytes);
+  if (status != LAZY_STATUS_OK) return lazy_status_annotate(status, "%s", name);
+  if (param->state == LAZY_PARAM_STATE_UNSHAPED) {
+    LAZY_TRY(lazyi_journal_save_param(journal, param));
+    param->shape = *shape;
+    param->state = LAZY_PARAM_STATE_SHAPED;
+    return LAZY_STATUS_OK;
+  }
+  if (lazyi_shape_equal(&param->shape, shape)) return LAZY_STATUS_OK;
+  char found[LAZYI_SHAPE_TEXT_BYTES], wanted[LAZYI_SHAPE_TEXT_BYTES];
+  return lazy_status_fail(LAZY_STATUS_SHAPE, "%s has shape %s, and the input asks for %s", name,
+                          lazyi_shape_text(&param->shape, found, sizeof found),
+                          lazyi_shape_text(shape, wanted, sizeof wanted));
+}
+
+void lazyi_param_attach(lazy_param *param, lazyi_extent *extent, uint64_t address) {
+  if (param->extent != NULL) param->generation++;
+  lazyi_extent_retain(extent);
+  if (param->extent != NULL) lazyi_extent_release(param->extent);
+  param->extent = extent;
+  param->address = address;
+  param->state = LAZY_PARAM_STATE_REAL;
+  param->queued = false;
+}
+
+/* torch.nn.init.kaiming_uniform_ and Linear.reset_parameters, operation for operation. */
+void lazyi_param_resolve_init(lazy_param *param, const lazy_shape *fan_shape) {
+  lazy_init *init = &param->init;
+  if (init->initializer != LAZY_INITIALIZER_KAIMING_UNIFORM &&
+      init->initializer != LAZY_INITIALIZER_FAN_IN_UNIFORM)
+    return;
+  double fan_in = fan_shape->rank >= 2 ? 1 : 0;
+  for (int32_t i = 1; i < fan_shape->rank; i++) fan_in *= (double)fan_shape->dims[i];
+  double half = 0;
+  if (fan_in > 0 && init->initializer == LAZY_INITIALIZER_FAN_IN_UNIFORM) half = 1.0 / sqrt(fan_in);
+  if (fan_in > 0 && init->initializer == LAZY_INITIALIZER_KAIMING_UNIFORM) {
+    double gain = sqrt(2.0 / (1.0 + init->a * init->a));
+    half = sqrt(3.0) * (gain / sqrt(fan_in));
+  }
+  *init = (lazy_init){.initializer = LAZY_INITIALIZER_UNIFORM, .a = -half, .b = half};
+}
