@@ -17,6 +17,7 @@ static struct {
   int result, row, row_result;
   size_t live_bytes, peak_bytes, headroom; /* headroom: SIZE_MAX - cap, so that zero means no cap */
   size_t block_count;
+  uint64_t retained; /* contexts, through this provider */
   struct {
     lazy_driver_address address; /* 0: empty */
     size_t bytes;
@@ -109,8 +110,6 @@ ROW(device_get_name, NULL, 0, (char *out_name, int bytes, int device), (out_name
 ROW(device_get_attribute, NULL, 0, (int *out_value, int attribute, int device),
     (out_value, attribute, device))
 ROW(device_total_mem, NULL, 0, (size_t * out_bytes, int device), (out_bytes, device))
-ROW(primary_retain, NULL, 0, (lazy_driver_context * out_context, int device), (out_context, device))
-ROW_BACK(primary_release, NULL, (int device), (device))
 ROW(ctx_push, NULL, 0, (lazy_driver_context context), (context))
 ROW_BACK(ctx_pop, NULL, (lazy_driver_context * out_context), (out_context))
 ROW(mem_get_info, NULL, 0, (size_t * out_free, size_t *out_total), (out_free, out_total))
@@ -161,6 +160,32 @@ ROW(graph_instantiate, NULL, 0,
 ROW(graph_launch, stream, 0, (lazy_driver_exec exec, lazy_driver_stream stream), (exec, stream))
 ROW_BACK(graph_exec_destroy, NULL, (lazy_driver_exec exec), (exec))
 ROW_BACK(graph_destroy, NULL, (lazy_driver_graph graph), (graph))
+
+static int wrap_primary_retain(lazy_driver_context *out_context, int device) {
+  uint64_t index;
+  int result = count_call(LAZY_DRIVER_CALL_primary_retain, NULL, 0, &index);
+  if (result == LAZY_DRIVER_SUCCESS) result = fault.inner->primary_retain(out_context, device);
+  if (result == LAZY_DRIVER_SUCCESS) {
+    pthread_mutex_lock(&fault.lock);
+    fault.retained++;
+    pthread_mutex_unlock(&fault.lock);
+  }
+  return log_result(index, result);
+}
+
+/* The last release ends the context, and with it the memory nobody freed. */
+static int wrap_primary_release(int device) {
+  uint64_t index;
+  int armed = count_call(LAZY_DRIVER_CALL_primary_release, NULL, 0, &index);
+  int result = fault.inner->primary_release(device);
+  pthread_mutex_lock(&fault.lock);
+  if (result == LAZY_DRIVER_SUCCESS && fault.retained > 0 && --fault.retained == 0 && fault.block_count > 0) {
+    memset(fault.blocks, 0, sizeof fault.blocks);
+    fault.block_count = fault.live_bytes = 0;
+  }
+  pthread_mutex_unlock(&fault.lock);
+  return log_result(index, armed != LAZY_DRIVER_SUCCESS ? armed : result);
+}
 
 static int wrap_mem_alloc(lazy_driver_address *out_address, size_t bytes) {
   uint64_t index;

@@ -249,7 +249,8 @@ static int open_context(void) {
   lazyi_host.strict =
       lazyi_host.strict_chosen ? lazyi_host.strict_choice : setting("LAZYRT_HOST_STRICT", 0) != 0;
   if (!lazyi_host.schedule_chosen)
-    lazyi_host.schedule = lazyi_host.strict ? setting("LAZYRT_HOST_SCHEDULE", 1) : 0;
+    lazyi_host.schedule_seed = lazyi_host.strict ? setting("LAZYRT_HOST_SCHEDULE", 1) : 0;
+  lazyi_host.schedule = lazyi_host.schedule_seed;
   lazyi_host.workers = lazyi_host_worker_count();
   lazyi_host.total_bytes = lazyi_host_memory_total();
   if (lazyi_host_queue_init() != LAZY_STATUS_OK ||
@@ -341,7 +342,7 @@ void lazyi_host_set_order(enum lazyi_host_order order, uint64_t seed) {
 void lazyi_host_set_schedule(uint64_t seed) {
   pthread_mutex_lock(&lazyi_host.lock);
   lazyi_host.schedule_chosen = true;
-  lazyi_host.schedule = seed;
+  lazyi_host.schedule = lazyi_host.schedule_seed = seed;
   (void)lazyi_host_leave(0);
 }
 

@@ -160,6 +160,7 @@ typedef struct lazyi_host_state {
 
   /* Order. */
   bool schedule_chosen;
+  uint64_t schedule_seed;
   uint64_t schedule; /* state of the generator; 0: the pool runs commands as they come */
   uint32_t order;
   uint64_t order_seed, launches;

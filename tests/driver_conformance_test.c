@@ -1,0 +1,627 @@
+/* What every provider of the driver table must do, through the table alone: each row where it works, where it
+   refuses, and at the end of its objects' lives. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "runtime/base/memory.h"
+#include "tests/driver_fixture.h"
+
+/* A test that runs twice: with commands deferred in a seeded order, and on the worker pool. */
+#define CONFORMS(name)                      \
+  static void name(check_env *env);         \
+  TEST_ON_DRIVERS(driver, name) {           \
+    lazyi_host_set_schedule(env->seed | 1); \
+    name(env);                              \
+    lazyi_host_set_schedule(0);             \
+    name(env);                              \
+    lazyi_host_set_schedule(1);             \
+  }                                         \
+  static void name(__attribute__((unused)) check_env *env)
+
+#define OPEN(f)                                     \
+  fixture f;                                        \
+  CHECK_OR_RETURN(fixture_open(env->device, &(f))); \
+  const lazy_driver *driver = (f).driver;           \
+  (void)driver
+
+CONFORMS(required_rows_are_there) {
+  OPEN(f);
+#define ROW(field, symbol, version, required, parameters) \
+  if (required) EXPECT_TRUE(driver->field != NULL);
+  LAZY_DRIVER_ROWS(ROW)
+#undef ROW
+  EXPECT_EQ(driver->struct_size, sizeof *driver);
+  fixture_close(&f);
+}
+
+CONFORMS(init_version_and_error_names) {
+  OPEN(f);
+  int version = 0;
+  const char *name = NULL;
+  EXPECT_EQ(driver->init(0), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(driver->init(1), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->driver_get_version(&version), LAZY_DRIVER_SUCCESS);
+  EXPECT_GE(version, 12000);
+  EXPECT_EQ(driver->driver_get_version(NULL), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->get_error_name(LAZY_DRIVER_OUT_OF_MEMORY, &name), LAZY_DRIVER_SUCCESS);
+  EXPECT_STREQ(name, "CUDA_ERROR_OUT_OF_MEMORY");
+  name = "untouched";
+  EXPECT_EQ(driver->get_error_name(12345, &name), LAZY_DRIVER_INVALID_VALUE);
+  fixture_close(&f);
+}
+
+CONFORMS(devices) {
+  OPEN(f);
+  int count = 0, device = -7, value = -7;
+  size_t bytes = 0;
+  char name[8] = "xxxxxxx";
+  ASSERT_EQ(driver->device_get_count(&count), LAZY_DRIVER_SUCCESS);
+  EXPECT_GE(count, 1);
+  EXPECT_EQ(driver->device_get(&device, count), LAZY_DRIVER_INVALID_DEVICE);
+  EXPECT_EQ(driver->device_get(&device, -1), LAZY_DRIVER_INVALID_DEVICE);
+  EXPECT_EQ(device, -7);
+  ASSERT_EQ(driver->device_get(&device, 0), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(driver->device_get_name(name, sizeof name, device), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(strlen(name), 7u); /* cut, and ended */
+  EXPECT_EQ(driver->device_get_name(name, 0, device), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->device_total_mem(&bytes, device), LAZY_DRIVER_SUCCESS);
+  EXPECT_GT(bytes, (size_t)1 << 20);
+  EXPECT_EQ(driver->device_total_mem(&bytes, count + 3), LAZY_DRIVER_INVALID_DEVICE);
+  EXPECT_EQ(driver->device_get_attribute(&value, LAZY_DRIVER_ATTRIBUTE_MAX_THREADS_PER_BLOCK, device), 0);
+  EXPECT_EQ(value, 1024);
+  EXPECT_EQ(driver->device_get_attribute(&value, LAZY_DRIVER_ATTRIBUTE_MULTIPROCESSOR_COUNT, device), 0);
+  EXPECT_GE(value, 1);
+  EXPECT_EQ(driver->device_get_attribute(&value, LAZY_DRIVER_ATTRIBUTE_WARP_SIZE, device), 0);
+  EXPECT_EQ(value, 32);
+  value = -7;
+  EXPECT_EQ(driver->device_get_attribute(&value, 99999, device), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(value, -7);
+  fixture_close(&f);
+}
+
+static void *without_context(void *user) {
+  const lazy_driver *driver = user;
+  lazy_driver_address address = 7;
+  lazy_driver_stream stream;
+  lazy_driver_context context;
+  EXPECT_EQ(driver->mem_alloc(&address, 16), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(address, 7u);
+  EXPECT_EQ(driver->stream_create(&stream, 0), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->stream_synchronize(NULL), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->ctx_pop(&context), LAZY_DRIVER_INVALID_CONTEXT);
+  return NULL;
+}
+
+CONFORMS(the_current_context_belongs_to_a_thread) {
+  OPEN(f);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, NULL, without_context, (void *)(uintptr_t)driver), 0);
+  pthread_join(thread, NULL);
+  lazy_driver_context popped = NULL, again = NULL;
+  EXPECT_EQ(driver->ctx_push(f.device.context), LAZY_DRIVER_SUCCESS); /* nests */
+  EXPECT_EQ(driver->ctx_pop(&popped), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(popped, f.device.context);
+  EXPECT_EQ(driver->stream_synchronize(NULL), LAZY_DRIVER_SUCCESS); /* the outer push stands */
+  EXPECT_EQ(driver->ctx_push(NULL), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->primary_retain(&again, 77), LAZY_DRIVER_INVALID_DEVICE);
+  EXPECT_EQ(driver->primary_retain(&again, f.device.ordinal), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(again, f.device.context); /* one context a device, counted */
+  EXPECT_EQ(driver->primary_release(f.device.ordinal), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(driver->stream_synchronize(NULL), LAZY_DRIVER_SUCCESS);
+  fixture_close(&f);
+}
+
+CONFORMS(the_last_release_ends_context_and_objects) {
+  OPEN(f);
+  lazy_driver_context context = f.device.context, popped;
+  lazy_driver_address address;
+  lazy_driver_stream stream;
+  lazy_driver_event event;
+  void *pinned;
+  ASSERT_EQ(driver->mem_alloc(&address, 100), 0);
+  ASSERT_EQ(driver->host_alloc(&pinned, 100, 0), 0);
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  ASSERT_EQ(driver->event_create(&event, 0), 0);
+  ASSERT_EQ(driver->memset_d8_async(address, 1, 100, stream), 0); /* still pending */
+  EXPECT_EQ(driver->primary_release(f.device.ordinal), LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->mem_free(address), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->primary_release(f.device.ordinal), LAZY_DRIVER_INVALID_CONTEXT);
+  EXPECT_EQ(driver->ctx_pop(&popped), LAZY_DRIVER_SUCCESS); /* a dead one can be popped, not pushed */
+  EXPECT_EQ(driver->ctx_push(context), LAZY_DRIVER_INVALID_CONTEXT);
+  lazyi_host_live_counts live;
+  lazyi_host_live(&live);
+  EXPECT_EQ(live.allocations + live.pinned + live.streams + live.events + live.modules, 0u);
+  /* Handles of an earlier life are refused in the next. */
+  fixture g;
+  CHECK_OR_RETURN(fixture_open(env->device, &g));
+  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_query(event), LAZY_DRIVER_INVALID_HANDLE);
+  fixture_close(&g);
+}
+
+CONFORMS(memory_alloc_and_free) {
+  OPEN(f);
+  static const size_t sizes[] = {1,     255,           256,     257,           4095,          4096,
+                                 65537, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, (5 << 20) + 77};
+  enum { COUNT = sizeof sizes / sizeof *sizes };
+  lazy_driver_address addresses[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    CHECK_CASE("%zu bytes", sizes[i]);
+    ASSERT_EQ(driver->mem_alloc(&addresses[i], sizes[i]), 0);
+    EXPECT_EQ(addresses[i] % 256, 0u);
+    for (size_t j = 0; j < i; j++) /* apart from each other */
+      EXPECT_TRUE(addresses[i] + sizes[i] <= addresses[j] || addresses[j] + sizes[j] <= addresses[i]);
+    EXPECT_EQ(driver->memset_d8_async(addresses[i], 3, sizes[i], NULL), 0); /* all of it is there */
+  }
+  size_t available = 0, total = 0;
+  EXPECT_EQ(driver->mem_get_info(&available, &total), 0);
+  EXPECT_GT(available, 0u);
+  EXPECT_LE(available, total);
+  EXPECT_EQ(driver->mem_free(addresses[3] + 256), LAZY_DRIVER_INVALID_VALUE); /* inside a block */
+  EXPECT_EQ(driver->mem_free(0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->mem_free(0x123400), LAZY_DRIVER_INVALID_VALUE);
+  for (size_t i = 0; i < COUNT; i++) {
+    EXPECT_EQ(driver->mem_free(addresses[i]), 0);
+    EXPECT_EQ(driver->mem_free(addresses[i]), LAZY_DRIVER_INVALID_VALUE);
+  }
+  lazy_driver_address address = 7;
+  EXPECT_EQ(driver->mem_alloc(&address, 0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->mem_alloc(NULL, 16), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->mem_alloc(&address, total + 1), LAZY_DRIVER_OUT_OF_MEMORY);
+  EXPECT_EQ(driver->mem_alloc(&address, SIZE_MAX), LAZY_DRIVER_OUT_OF_MEMORY);
+  EXPECT_EQ(driver->mem_alloc(&address, SIZE_MAX - 600), LAZY_DRIVER_OUT_OF_MEMORY);
+  EXPECT_EQ(address, 7u);
+  fixture_close(&f);
+}
+
+CONFORMS(pinned_memory) {
+  OPEN(f);
+  void *memory = NULL, *other = NULL;
+  ASSERT_EQ(driver->host_alloc(&memory, 5000, 0), 0);
+  memset(memory, 9, 5000);
+  EXPECT_EQ(driver->host_alloc(&other, 0, 0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->host_alloc(NULL, 5, 0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->host_free(NULL), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->host_free(&other), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->host_free(memory), 0);
+  EXPECT_EQ(driver->host_free(memory), LAZY_DRIVER_INVALID_VALUE);
+  fixture_close(&f);
+}
+
+CONFORMS(copies_and_fills) {
+  OPEN(f);
+  enum { LIMIT = (3 << 20) + 100 };
+  unsigned char *sent = malloc(LIMIT), *wanted = malloc(LIMIT), *found = malloc(LIMIT + 64);
+  lazy_driver_address a, b;
+  lazy_driver_stream stream;
+  ASSERT_EQ(driver->mem_alloc(&a, LIMIT), 0);
+  ASSERT_EQ(driver->mem_alloc(&b, LIMIT), 0);
+  ASSERT_EQ(driver->stream_create(&stream, LAZY_DRIVER_STREAM_NON_BLOCKING), 0);
+  static const size_t edges[] = {1, 255, 4097, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 3, 3 << 20};
+  for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+    size_t bytes = edges[i], offset = check_random_below(env, 64), cut = check_random_below(env, bytes + 1);
+    CHECK_CASE("%zu bytes at %zu, %zu filled", bytes, offset, cut);
+    check_random_fill(env, sent, bytes);
+    check_random_fill(env, found, LIMIT + 64);
+    memcpy(wanted, sent, bytes);
+    memset(wanted + bytes - cut, 0xC3, cut);
+    unsigned char beyond = found[bytes];
+    EXPECT_EQ(driver->memcpy_htod_async(a + offset, sent, bytes, stream), 0);
+    EXPECT_EQ(driver->memcpy_dtod_async(b, a + offset, bytes, stream), 0);
+    EXPECT_EQ(driver->memset_d8_async(b + bytes - cut, 0xC3, cut, stream), 0);
+    EXPECT_EQ(driver->memcpy_dtoh_async(found, b, bytes, stream), 0);
+    EXPECT_EQ(driver->stream_synchronize(stream), 0);
+    EXPECT_BYTES_EQ(found, wanted, bytes);
+    EXPECT_EQ(found[bytes], beyond);
+  }
+  EXPECT_EQ(driver->memcpy_htod_async(a, sent, LIMIT + 1, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_htod_async(a + LIMIT, sent, 1, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_dtoh_async(found, a + LIMIT - 1, 2, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_dtoh_async(found, a, SIZE_MAX, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_dtod_async(b + 1, a, LIMIT, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_dtod_async(b, 4096, 1, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memset_d8_async(a - 1, 0, 2, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_htod_async(a, NULL, 4, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_dtoh_async(NULL, a, 4, stream), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->memcpy_htod_async(a, sent, 0, stream), 0); /* nothing is a fine amount */
+  EXPECT_EQ(driver->memset_d8_async(a, 0, 0, stream), 0);
+  EXPECT_EQ(driver->mem_free(b), 0);
+  EXPECT_EQ(driver->memset_d8_async(b, 0, 1, stream), LAZY_DRIVER_INVALID_VALUE); /* freed */
+  EXPECT_EQ(driver->mem_free(a), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  free(sent);
+  free(wanted);
+  free(found);
+  fixture_close(&f);
+}
+
+CONFORMS(streams_live_and_die) {
+  OPEN(f);
+  lazy_driver_stream stream = NULL, other = NULL;
+  lazy_driver_event event;
+  EXPECT_EQ(driver->stream_create(NULL, 0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->stream_create(&stream, 99), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_TRUE(stream == NULL);
+  ASSERT_EQ(driver->stream_create(&stream, 0), 0);
+  ASSERT_EQ(driver->stream_create(&other, LAZY_DRIVER_STREAM_NON_BLOCKING), 0);
+  ASSERT_EQ(driver->event_create(&event, 0), 0);
+  EXPECT_EQ(driver->stream_query(stream), 0);
+  EXPECT_EQ(driver->stream_synchronize(stream), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->stream_query(stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->stream_wait_event(stream, event, 0), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_record(event, stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(fixture_launch(&f, f.nothing, 1, stream, NULL), LAZY_DRIVER_INVALID_HANDLE);
+  /* A handle of another kind is none of this kind. */
+  EXPECT_EQ(driver->stream_synchronize((lazy_driver_stream)(void *)event), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_query((lazy_driver_event)(void *)other), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->module_unload((lazy_driver_module)(void *)other), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->stream_destroy(NULL), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->stream_query(NULL), 0); /* the default stream */
+  EXPECT_EQ(driver->event_destroy(event), 0);
+  EXPECT_EQ(driver->stream_destroy(other), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(a_busy_stream_may_be_destroyed) {
+  OPEN(f);
+  enum { COUNT = 1000 };
+  lazy_driver_address address;
+  lazy_driver_stream stream;
+  lazy_driver_event event;
+  uint64_t found[COUNT];
+  ASSERT_EQ(driver->mem_alloc(&address, sizeof found), 0);
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  ASSERT_EQ(driver->event_create(&event, 0), 0);
+  for (uint64_t i = 0; i < 50; i++) {
+    struct fixture_affine p = {address, i != 0 ? address : 0, COUNT, 3, 1};
+    ASSERT_EQ(fixture_launch(&f, f.affine, 4, stream, &p), 0);
+  }
+  EXPECT_EQ(driver->memcpy_dtoh_async(found, address, sizeof found, stream), 0);
+  EXPECT_EQ(driver->event_record(event, stream), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  EXPECT_EQ(driver->event_synchronize(event), 0);
+  uint64_t wanted = 0;
+  for (int i = 0; i < 50; i++) wanted = 3 * wanted + 1;
+  for (size_t i = 0; i < COUNT; i++) ASSERT_EQ(found[i], wanted);
+  EXPECT_EQ(driver->event_destroy(event), 0);
+  EXPECT_EQ(driver->mem_free(address), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(freeing_memory_waits_for_work_on_it) {
+  OPEN(f);
+  lazy_driver_address address;
+  lazy_driver_stream stream;
+  unsigned char found[64] = {0};
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  ASSERT_EQ(driver->mem_alloc(&address, 64), 0);
+  EXPECT_EQ(driver->memset_d8_async(address, 0x5A, 64, stream), 0);
+  EXPECT_EQ(driver->memcpy_dtoh_async(found, address, 64, stream), 0);
+  EXPECT_EQ(driver->mem_free(address), 0);
+  EXPECT_EQ(driver->stream_query(stream), 0);
+  EXPECT_EQ(found[63], 0x5A);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(queries_move_on) {
+  OPEN(f);
+  lazy_driver_address address;
+  lazy_driver_stream stream;
+  lazy_driver_event event;
+  ASSERT_EQ(driver->mem_alloc(&address, 64), 0);
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  ASSERT_EQ(driver->event_create(&event, 0), 0);
+  for (int round = 0; round < 20; round++) {
+    for (int i = 0; i < 10; i++) EXPECT_EQ(driver->memset_d8_async(address, 1, 64, stream), 0);
+    EXPECT_EQ(driver->event_record(event, stream), 0);
+    int result;
+    do {
+      result = round % 2 == 0 ? driver->stream_query(stream) : driver->event_query(event);
+    } while (result == LAZY_DRIVER_NOT_READY);
+    EXPECT_EQ(result, 0);
+  }
+  EXPECT_EQ(driver->event_destroy(event), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  EXPECT_EQ(driver->mem_free(address), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(events) {
+  OPEN(f);
+  lazy_driver_event timed, untimed, fresh;
+  lazy_driver_stream stream;
+  float milliseconds = -7;
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  EXPECT_EQ(driver->event_create(NULL, 0), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->event_create(&timed, 0x80), LAZY_DRIVER_INVALID_VALUE);
+  ASSERT_EQ(driver->event_create(&timed, 0), 0);
+  ASSERT_EQ(driver->event_create(&fresh, 0), 0);
+  ASSERT_EQ(driver->event_create(&untimed, LAZY_DRIVER_EVENT_DISABLE_TIMING), 0);
+  /* Never recorded: done, and nothing to wait for. */
+  EXPECT_EQ(driver->event_query(timed), 0);
+  EXPECT_EQ(driver->event_synchronize(timed), 0);
+  EXPECT_EQ(driver->stream_wait_event(stream, timed, 0), 0);
+  EXPECT_EQ(driver->stream_wait_event(stream, timed, 2), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->stream_synchronize(stream), 0);
+  EXPECT_EQ(driver->event_elapsed_time(&milliseconds, timed, timed), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_record(timed, stream), 0);
+  EXPECT_EQ(driver->event_record(untimed, stream), 0);
+  EXPECT_EQ(driver->event_synchronize(untimed), 0);
+  EXPECT_EQ(driver->event_elapsed_time(&milliseconds, timed, untimed), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_elapsed_time(&milliseconds, timed, fresh), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_NEAR(milliseconds, -7, 0);
+  /* Eight megabytes of work lie between the two. */
+  lazy_driver_address address;
+  ASSERT_EQ(driver->mem_alloc(&address, 8 << 20), 0);
+  EXPECT_EQ(driver->event_record(timed, stream), 0);
+  EXPECT_EQ(driver->memset_d8_async(address, 1, 8 << 20, stream), 0);
+  EXPECT_EQ(driver->event_record(fresh, stream), 0);
+  int early = driver->event_elapsed_time(&milliseconds, timed, fresh);
+  EXPECT_TRUE(early == LAZY_DRIVER_NOT_READY || early == LAZY_DRIVER_SUCCESS);
+  EXPECT_EQ(driver->event_synchronize(fresh), 0);
+  EXPECT_EQ(driver->event_elapsed_time(&milliseconds, timed, fresh), 0);
+  EXPECT_GT(milliseconds, 0.0f);
+  EXPECT_LT(milliseconds, 60000.0f);
+  EXPECT_EQ(driver->event_elapsed_time(NULL, timed, fresh), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->event_destroy(timed), 0);
+  EXPECT_EQ(driver->event_destroy(timed), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_query(timed), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_synchronize(timed), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_record(timed, stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->event_destroy(fresh), 0);
+  EXPECT_EQ(driver->event_destroy(untimed), 0);
+  EXPECT_EQ(driver->mem_free(address), 0);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(an_event_orders_two_streams) {
+  OPEN(f);
+  enum { COUNT = 300 };
+  lazy_driver_address a, b;
+  lazy_driver_stream producer, consumer;
+  uint64_t found[COUNT];
+  ASSERT_EQ(driver->mem_alloc(&a, sizeof found), 0);
+  ASSERT_EQ(driver->mem_alloc(&b, sizeof found), 0);
+  ASSERT_EQ(driver->stream_create(&producer, 1), 0);
+  ASSERT_EQ(driver->stream_create(&consumer, 1), 0);
+  for (uint64_t round = 1; round <= 200; round++) {
+    lazy_driver_event event, done;
+    struct fixture_affine produce = {a, 0, COUNT, 0, round}, consume = {b, a, COUNT, 10, 7};
+    ASSERT_EQ(driver->event_create(&event, LAZY_DRIVER_EVENT_DISABLE_TIMING), 0);
+    ASSERT_EQ(driver->event_create(&done, LAZY_DRIVER_EVENT_DISABLE_TIMING), 0);
+    EXPECT_EQ(fixture_launch(&f, f.affine, 3, producer, &produce), 0);
+    EXPECT_EQ(driver->event_record(event, producer), 0);
+    EXPECT_EQ(driver->stream_wait_event(consumer, event, 0), 0);
+    EXPECT_EQ(driver->event_destroy(event), 0); /* the wait stands */
+    EXPECT_EQ(fixture_launch(&f, f.affine, 2, consumer, &consume), 0);
+    EXPECT_EQ(driver->memcpy_dtoh_async(found, b, sizeof found, consumer), 0);
+    EXPECT_EQ(driver->event_record(done, consumer), 0);
+    EXPECT_EQ(driver->event_synchronize(done), 0);
+    EXPECT_EQ(driver->event_destroy(done), 0);
+    for (size_t i = 0; i < COUNT; i++) ASSERT_EQ(found[i], 10 * round + 7);
+  }
+  EXPECT_EQ(driver->stream_destroy(producer), 0);
+  EXPECT_EQ(driver->stream_destroy(consumer), 0);
+  EXPECT_EQ(driver->mem_free(a), 0);
+  EXPECT_EQ(driver->mem_free(b), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(modules_and_functions) {
+  OPEN(f);
+  lazy_driver_module module = NULL;
+  lazy_driver_function function = NULL, again = NULL;
+  const uint64_t nonsense[8] = {0x1234567890abcdefu};
+  EXPECT_EQ(driver->module_load(&module, nonsense), LAZY_DRIVER_INVALID_IMAGE);
+  EXPECT_EQ(driver->module_load(&module, NULL), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->module_load(NULL, &fixture_image), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_TRUE(module == NULL);
+  ASSERT_EQ(driver->module_load(&module, &fixture_image), 0);
+  EXPECT_NE(module, f.module);
+  EXPECT_EQ(driver->module_get_function(&function, module, "absent"), LAZY_DRIVER_NOT_FOUND);
+  EXPECT_EQ(driver->module_get_function(&function, module, NULL), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->module_get_function(NULL, module, "nothing"), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_TRUE(function == NULL);
+  EXPECT_EQ(driver->module_get_function(&function, module, "nothing"), 0);
+  EXPECT_EQ(driver->module_get_function(&again, module, "nothing"), 0);
+  EXPECT_EQ(again, function);
+  EXPECT_EQ(driver->module_unload(module), 0);
+  EXPECT_EQ(driver->module_unload(module), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->module_get_function(&again, module, "nothing"), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(fixture_launch(&f, function, 1, NULL, NULL), LAZY_DRIVER_INVALID_HANDLE);
+  fixture_close(&f);
+}
+
+CONFORMS(launches_refuse_what_a_gpu_refuses) {
+  OPEN(f);
+  struct fixture_affine p = {0};
+  void *parameters[] = {&p}, *missing[] = {NULL};
+  static const struct {
+    unsigned grid[3], block[3], shared;
+    int result;
+  } cases[] = {
+      {{0, 1, 1}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 0, 1}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 0}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 1}, {0, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 1}, {1025, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 1}, {32, 33, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{0x80000000u, 1, 1}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 65536, 1}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 65536}, {1, 1, 1}, 0, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 1}, {1, 1, 1}, 1u << 30, LAZY_DRIVER_INVALID_VALUE},
+      {{1, 1, 1}, {1024, 1, 1}, 0, LAZY_DRIVER_SUCCESS},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_CASE("case %zu", i);
+    EXPECT_EQ(driver->launch_kernel(f.nothing, cases[i].grid[0], cases[i].grid[1], cases[i].grid[2],
+                                    cases[i].block[0], cases[i].block[1], cases[i].block[2], cases[i].shared,
+                                    NULL, NULL, NULL),
+              cases[i].result);
+  }
+  EXPECT_EQ(driver->launch_kernel(f.affine, 1, 1, 1, 1, 1, 1, 0, NULL, NULL, NULL),
+            LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->launch_kernel(f.affine, 1, 1, 1, 1, 1, 1, 0, NULL, missing, NULL),
+            LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->launch_kernel(NULL, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL),
+            LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->launch_kernel(f.affine, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL), 0); /* count 0 */
+  EXPECT_EQ(driver->stream_synchronize(NULL), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(every_block_runs_once) {
+  OPEN(f);
+  static const unsigned grids[] = {1, 2, 3, 7, 64, 1000, 4097};
+  lazy_driver_address counts;
+  static uint32_t found[4097];
+  ASSERT_EQ(driver->mem_alloc(&counts, sizeof found), 0);
+  for (size_t i = 0; i < sizeof grids / sizeof *grids; i++) {
+    CHECK_CASE("%u blocks", grids[i]);
+    struct fixture_visit p = {.counts = counts};
+    EXPECT_EQ(driver->memset_d8_async(counts, 0, sizeof found, NULL), 0);
+    EXPECT_EQ(fixture_launch(&f, f.visit, grids[i], NULL, &p), 0);
+    EXPECT_EQ(driver->memcpy_dtoh_async(found, counts, sizeof found, NULL), 0);
+    EXPECT_EQ(driver->stream_synchronize(NULL), 0);
+    for (unsigned block = 0; block < 4097; block++) ASSERT_EQ(found[block], block < grids[i] ? 1u : 0u);
+  }
+  EXPECT_EQ(driver->mem_free(counts), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(parameters_are_copied_at_the_launch) {
+  OPEN(f);
+  enum { LAUNCHES = 200 }; /* more than there are blocks for large parameters */
+  struct fixture_large *p = malloc(sizeof *p), *wanted = malloc(LAUNCHES * sizeof *wanted);
+  unsigned char *found = malloc(sizeof p->payload);
+  lazy_driver_address memory;
+  ASSERT_EQ(driver->mem_alloc(&memory, LAUNCHES * sizeof p->payload), 0);
+  for (size_t i = 0; i < LAUNCHES; i++) {
+    check_random_fill(env, p, sizeof *p);
+    p->to = memory + i * sizeof p->payload;
+    wanted[i] = *p;
+    EXPECT_EQ(fixture_launch(&f, f.large, 2, NULL, p), 0);
+    memset(p, 0xEE, sizeof *p);
+  }
+  for (size_t i = 0; i < LAUNCHES; i++) {
+    EXPECT_EQ(driver->memcpy_dtoh_async(found, memory + i * sizeof p->payload, sizeof p->payload, NULL), 0);
+    EXPECT_EQ(driver->stream_synchronize(NULL), 0);
+    ASSERT_BYTES_EQ(found, wanted[i].payload, sizeof p->payload);
+  }
+  EXPECT_EQ(driver->mem_free(memory), 0);
+  free(p);
+  free(wanted);
+  free(found);
+  fixture_close(&f);
+}
+
+CONFORMS(a_full_queue_makes_the_submitter_work) {
+  OPEN(f);
+  enum { LAUNCHES = 5000 };
+  lazy_driver_address memory;
+  lazy_driver_stream streams[3];
+  uint64_t found[3];
+  ASSERT_EQ(driver->mem_alloc(&memory, sizeof found), 0);
+  for (size_t i = 0; i < 3; i++) ASSERT_EQ(driver->stream_create(&streams[i], 1), 0);
+  EXPECT_EQ(driver->memset_d8_async(memory, 0, sizeof found, NULL), 0);
+  EXPECT_EQ(driver->stream_synchronize(NULL), 0);
+  uint64_t allocations = lazyi_memory_count(), wanted = 0;
+  for (uint64_t i = 0; i < LAUNCHES; i++) {
+    for (size_t s = 0; s < 3; s++) {
+      struct fixture_affine p = {memory + 8 * s, memory + 8 * s, 1, 5, i};
+      ASSERT_EQ(fixture_launch(&f, f.affine, 1, streams[s], &p), 0);
+    }
+    wanted = 5 * wanted + i;
+  }
+  for (size_t i = 0; i < 3; i++) EXPECT_EQ(driver->stream_synchronize(streams[i]), 0);
+  EXPECT_LE(lazyi_memory_count() - allocations, 1u); /* at most the pool, once */
+  EXPECT_EQ(driver->memcpy_dtoh_async(found, memory, sizeof found, NULL), 0);
+  EXPECT_EQ(driver->stream_synchronize(NULL), 0);
+  for (size_t i = 0; i < 3; i++) EXPECT_EQ(found[i], wanted);
+  for (size_t i = 0; i < 3; i++) EXPECT_EQ(driver->stream_destroy(streams[i]), 0);
+  EXPECT_EQ(driver->mem_free(memory), 0);
+  fixture_close(&f);
+}
+
+struct note {
+  const lazy_driver *driver;
+  unsigned char *copied, seen;
+  int alloc_result, sync_result, retain_result, calls;
+};
+
+static void take_note(void *user) {
+  struct note *note = user;
+  lazy_driver_address address;
+  lazy_driver_context context;
+  note->seen = *note->copied;
+  note->alloc_result = note->driver->mem_alloc(&address, 4);
+  note->sync_result = note->driver->stream_synchronize(NULL);
+  note->retain_result = note->driver->primary_retain(&context, 0);
+  note->calls++;
+}
+
+CONFORMS(host_functions_run_in_order_and_may_not_call_back) {
+  OPEN(f);
+  unsigned char copied = 0;
+  struct note note = {.driver = driver, .copied = &copied};
+  lazy_driver_address memory;
+  lazy_driver_stream stream;
+  ASSERT_EQ(driver->mem_alloc(&memory, 1), 0);
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  EXPECT_EQ(driver->memset_d8_async(memory, 42, 1, stream), 0);
+  EXPECT_EQ(driver->memcpy_dtoh_async(&copied, memory, 1, stream), 0);
+  EXPECT_EQ(driver->launch_host_func(stream, take_note, &note), 0);
+  EXPECT_EQ(driver->memset_d8_async(memory, 43, 1, stream), 0);
+  EXPECT_EQ(driver->memcpy_dtoh_async(&copied, memory, 1, stream), 0);
+  EXPECT_EQ(driver->stream_synchronize(stream), 0);
+  EXPECT_EQ(note.calls, 1);
+  EXPECT_EQ(note.seen, 42);
+  EXPECT_EQ(note.alloc_result, LAZY_DRIVER_NOT_PERMITTED);
+  EXPECT_EQ(note.sync_result, LAZY_DRIVER_NOT_PERMITTED);
+  EXPECT_EQ(note.retain_result, LAZY_DRIVER_NOT_PERMITTED);
+  EXPECT_EQ(copied, 43);
+  EXPECT_EQ(driver->launch_host_func(stream, NULL, &note), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->stream_destroy(stream), 0);
+  EXPECT_EQ(driver->launch_host_func(stream, take_note, &note), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_EQ(driver->mem_free(memory), 0);
+  fixture_close(&f);
+}
+
+CONFORMS(a_lost_device_says_so_until_its_context_ends) {
+  OPEN(f);
+  lazy_driver_address memory, other = 7;
+  lazy_driver_stream stream;
+  lazy_driver_event event;
+  ASSERT_EQ(driver->mem_alloc(&memory, 8), 0);
+  ASSERT_EQ(driver->stream_create(&stream, 1), 0);
+  ASSERT_EQ(driver->event_create(&event, 0), 0);
+  lazyi_host_fault_at(2, LAZY_DRIVER_ILLEGAL_ADDRESS);
+  for (int i = 0; i < 3; i++)
+    EXPECT_EQ(fixture_launch(&f, f.nothing, 1, stream, NULL), 0); /* nobody knows yet */
+  EXPECT_EQ(driver->event_record(event, stream), 0);
+  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->event_synchronize(event), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->mem_alloc(&other, 8), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(other, 7u);
+  EXPECT_EQ(fixture_launch(&f, f.nothing, 1, stream, NULL), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_STATUS(LAZYI_DRIVER(&f.device, stream_synchronize, stream), LAZY_STATUS_DEVICE_LOST);
+  EXPECT_CONTAINS(lazy_status_message(), "CUDA_ERROR_ILLEGAL_ADDRESS");
+  /* Objects can be destroyed, with the same answer. */
+  EXPECT_EQ(driver->event_destroy(event), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->stream_destroy(stream), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->mem_free(memory), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  EXPECT_EQ(driver->module_unload(f.module), LAZY_DRIVER_ILLEGAL_ADDRESS);
+  lazyi_device_leave(&f.device);
+  lazyi_device_close(&f.device);
+  fixture g;
+  CHECK_OR_RETURN(fixture_open(env->device, &g));
+  EXPECT_EQ(g.driver->stream_synchronize(NULL), 0); /* a new context is whole */
+  fixture_close(&g);
+}
