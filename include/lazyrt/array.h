@@ -53,11 +53,13 @@ LAZY_API bool lazy_array_shares_memory(const lazy_array *array, const lazy_array
 LAZY_CHECKED lazy_status lazy_array_upload(lazy_array *array, const void *data, size_t bytes);
 /* Copies the values out in row-major order and waits for them. `bytes` must be the array's. */
 LAZY_CHECKED lazy_status lazy_array_download(const lazy_array *array, void *out_data, size_t bytes);
-/* Sets every element, rounded to the dtype (torch.Tensor.fill_). Floats: nearest even. Integers:
-   INVALID_VALUE for a value that is not whole or does not fit. */
+/* Sets every element (torch.Tensor.fill_). f16 and bf16: the f32 nearest to `value`, rounded to nearest even,
+   as PyTorch does. Integers: INVALID_VALUE for a value that is not whole or does not fit. INVALID_STATE for a
+   broadcast array. */
 LAZY_CHECKED lazy_status lazy_array_fill(lazy_array *array, double value);
-/* Copies element by element, converting the dtype and broadcasting `from` (torch.Tensor.copy_). The two must
-   not overlap unless they are the same view. SHAPE if the sizes do not broadcast. */
+/* Copies element by element, converting the dtype and broadcasting `from` (torch.Tensor.copy_). The two may
+   be views of the same memory. SHAPE if the sizes do not broadcast; INVALID_VALUE for arrays of two contexts;
+   INVALID_STATE if `array` is broadcast. */
 LAZY_CHECKED lazy_status lazy_array_copy(lazy_array *array, const lazy_array *from);
 
 /* ---- views: the result shares memory with the array ---- */
