@@ -20,8 +20,8 @@ LAZY_INLINE uint64_t lazy_index_split(uint64_t *index, uint64_t size) {
 LAZY_INLINE int64_t lazy_index_offset(uint64_t i, int32_t rank, const int64_t *sizes,
                                       const int64_t *strides) {
   int64_t offset = 0;
-  for (int32_t d = rank - 1; d > 0; d--)
-    offset += (int64_t)lazy_index_split(&i, (uint64_t)sizes[d]) * strides[d];
+  LAZY_UNROLL_ONCE for (int32_t d = rank - 1; d > 0; d--) offset +=
+      (int64_t)lazy_index_split(&i, (uint64_t)sizes[d]) * strides[d];
   return offset + (int64_t)i * strides[0];
 }
 

@@ -14,9 +14,10 @@
 
 #ifdef __CUDACC__
 
-#define LAZY_INLINE   static __device__ __forceinline__
-#define LAZY_RESTRICT __restrict__
-#define LAZY_UNROLL   _Pragma("unroll")
+#define LAZY_INLINE      static __device__ __forceinline__
+#define LAZY_RESTRICT    __restrict__
+#define LAZY_UNROLL      _Pragma("unroll")
+#define LAZY_UNROLL_ONCE _Pragma("unroll 1")
 
 /* Opens a kernel; its parameters are `p`, a const struct <name>_params. */
 #define LAZY_KERNEL(name)                                  \
@@ -41,7 +42,7 @@
 
 #define LAZY_SHARED          __shared__
 #define LAZY_OWN(T, name, n) T name[n]
-#define LAZY_OWN_OF(name, t) (name)
+#define LAZY_OWN_OF(name, t) ((void)(t), (name))
 #define LAZY_AT(T, address)  ((T *)(address))
 
 #else /* the host */
@@ -59,6 +60,7 @@
 #define LAZY_INLINE   static inline __attribute__((always_inline, unused))
 #define LAZY_RESTRICT restrict
 #define LAZY_UNROLL
+#define LAZY_UNROLL_ONCE
 
 /* name -> name_v3: the levels' objects stand side by side in one library. */
 #define LAZY_LEVEL_NAME(name)          LAZY_LEVEL_PASTE(name, LAZYI_LEVEL)

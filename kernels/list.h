@@ -3,17 +3,15 @@
 #ifndef LAZYRT_KERNELS_LIST_H
 #define LAZYRT_KERNELS_LIST_H
 
-#if __has_include("kernels/infer_shapes.cu")
-#define LAZY_KERNELS_SHAPES(X) X(INFER_SHAPES, lazy_k_infer_shapes)
-#else
-#define LAZY_KERNELS_SHAPES(X)
-#endif
-
-#define LAZY_KERNELS(X)              \
-  LAZY_KERNELS_SHAPES(X)             \
-  X(INIT_PARAMS, lazy_k_init_params) \
-  X(PHILOX, lazy_k_philox)           \
-  X(FILL, lazy_k_fill)               \
-  X(COPY, lazy_k_copy)
+#define LAZY_KERNELS(X)                \
+  X(INFER_SHAPES, lazy_k_infer_shapes) \
+  X(INIT_PARAMS, lazy_k_init_params)   \
+  X(PHILOX, lazy_k_philox)             \
+  X(FILL, lazy_k_fill)                 \
+  X(COPY, lazy_k_copy)                 \
+  X(CONVERT, lazy_k_convert)           \
+  X(BIAS_ACT, lazy_k_bias_act)         \
+  X(BINARY, lazy_k_binary)             \
+  X(GEMM, lazy_k_gemm)
 
 #endif

@@ -163,4 +163,60 @@ struct lazy_k_copy_params {
   uint32_t element_bytes;  /* 1, 2, 4 or 8 */
 };
 
+/* The same from one element type to another; values as element.cuh says. */
+struct lazy_k_convert_params {
+  uint64_t from, to;
+  uint64_t count;
+  int64_t sizes[8];
+  int64_t from_strides[8];
+  int64_t to_strides[8];
+  int32_t rank;
+  uint8_t from_dtype, to_dtype; /* lazy_dtype */
+  uint8_t reserved[2];
+};
+
+enum lazy_act {
+  LAZY_ACT_IDENTITY = 0,
+  LAZY_ACT_RELU = 1,
+  LAZY_ACT_GELU_ERF = 2,
+  LAZY_ACT_GELU_TANH = 3,
+  LAZY_ACT_SIGMOID = 4,
+  LAZY_ACT_TANH = 5,
+};
+
+/* y = act(x + bias), contiguous rows of `columns`; y may be x. f64, f32, f16, bf16. */
+struct lazy_k_bias_act_params {
+  uint64_t x, y;
+  uint64_t bias; /* columns elements, or 0 */
+  uint64_t count, columns;
+  uint8_t dtype, act;
+  uint8_t reserved[6];
+};
+
+enum lazy_binary { LAZY_BINARY_ADD = 0, LAZY_BINARY_MUL = 1 };
+
+/* out = a (+ or *) b of one dtype, not u8; out is contiguous. */
+struct lazy_k_binary_params {
+  uint64_t a, b, out;
+  uint64_t count;
+  int64_t sizes[8];
+  int64_t a_strides[8], b_strides[8]; /* in elements; 0 repeats */
+  int32_t rank;                       /* 1 to 8 */
+  uint8_t dtype, operation;
+  uint8_t reserved[2];
+};
+
+/* c = alpha op(a) op(b) + beta c [+ bias], row-major, `batch` times; op(a) is m x k, op(b) k x n. One dtype
+   of f64, f32, f16, bf16; sums in f64 or f32, in the order of k. */
+struct lazy_k_gemm_params {
+  uint64_t a, b, c;
+  uint64_t bias; /* n elements added to every row, or 0 */
+  int64_t m, n, k, batch;
+  int64_t a_row, b_row, c_row;       /* elements from one row as it is stored to the next */
+  int64_t a_batch, b_batch, c_batch; /* elements from one matrix to the next; 0 repeats */
+  double alpha, beta;                /* with beta 0, c is not read */
+  uint8_t a_transposed, b_transposed, dtype;
+  uint8_t reserved[5];
+};
+
 #endif
