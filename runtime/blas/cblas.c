@@ -1,0 +1,190 @@
+/* A CBLAS library on the host device: opened at run time, called from host functions in stream order. */
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/blas/provider.h"
+#include "runtime/driver/host_tag.h"
+
+/* The CBLAS interface, with 32-bit sizes as distributions build it. */
+enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
+typedef void (*gemm_f32)(int order, int a_trans, int b_trans, int m, int n, int k, float alpha,
+                         const float *a, int a_row, const float *b, int b_row, float beta, float *c,
+                         int c_row);
+typedef void (*gemm_f64)(int order, int a_trans, int b_trans, int m, int n, int k, double alpha,
+                         const double *a, int a_row, const double *b, int b_row, double beta, double *c,
+                         int c_row);
+typedef void (*gemv_f32)(int order, int trans, int m, int n, float alpha, const float *a, int a_row,
+                         const float *x, int x_step, float beta, float *y, int y_step);
+typedef void (*gemv_f64)(int order, int trans, int m, int n, double alpha, const double *a, int a_row,
+                         const double *x, int x_step, double beta, double *y, int y_step);
+
+typedef struct cblas {
+  const lazyi_device *device;
+  void *library;
+  gemm_f32 sgemm;
+  gemm_f64 dgemm;
+  gemv_f32 sgemv;
+  gemv_f64 dgemv;
+  pthread_mutex_t records_lock;
+  struct record *spare; /* finished, ready for the next call */
+  struct record *all;
+  char name[64];
+} cblas;
+
+/* A queued call. Kept for good: in steady state every call finds a spare one. */
+typedef struct record {
+  cblas *owner;
+  struct record *next_spare, *next;
+  lazyi_gemm call;
+} record;
+
+/* One product at a time in the process: the libraries' threads are the process's, and fighting over the cores
+   helps nobody. */
+static pthread_mutex_t product_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static record *take_record(cblas *blas) {
+  pthread_mutex_lock(&blas->records_lock);
+  record *taken = blas->spare;
+  if (taken != NULL) blas->spare = taken->next_spare;
+  pthread_mutex_unlock(&blas->records_lock);
+  if (taken != NULL) return taken;
+  taken = lazyi_memory_alloc(sizeof *taken);
+  if (taken == NULL) return NULL;
+  taken->owner = blas;
+  pthread_mutex_lock(&blas->records_lock);
+  taken->next = blas->all;
+  blas->all = taken;
+  pthread_mutex_unlock(&blas->records_lock);
+  return taken;
+}
+
+static void give_record(record *given) {
+  cblas *blas = given->owner;
+  pthread_mutex_lock(&blas->records_lock);
+  given->next_spare = blas->spare;
+  blas->spare = given;
+  pthread_mutex_unlock(&blas->records_lock);
+}
+
+/* The memory behind a device address: this provider belongs to the host device. */
+static void *memory_at(uint64_t address) { return (void *)(uintptr_t)lazyi_host_untag(address); }
+
+/* One row of the result is a matrix times a vector, which the libraries do faster by that name. */
+#define PRODUCT(type, gemm, gemv)                                                                       \
+  static void product_##type(const cblas *blas, const lazyi_gemm *g) {                                  \
+    for (int64_t i = 0; i < g->batch; i++) {                                                            \
+      const type *a = (const type *)memory_at(g->a) + i * g->a_batch;                                   \
+      const type *b = (const type *)memory_at(g->b) + i * g->b_batch;                                   \
+      type *c = (type *)memory_at(g->c) + i * g->c_batch;                                               \
+      if (g->m == 1 && blas->gemv != NULL)                                                              \
+        blas->gemv(ROW_MAJOR, g->b_transposed ? NO_TRANS : TRANS, (int)(g->b_transposed ? g->n : g->k), \
+                   (int)(g->b_transposed ? g->k : g->n), (type)g->alpha, b, (int)g->b_row, a,           \
+                   g->a_transposed ? (int)g->a_row : 1, (type)g->beta, c, 1);                           \
+      else                                                                                              \
+        blas->gemm(ROW_MAJOR, g->a_transposed ? TRANS : NO_TRANS, g->b_transposed ? TRANS : NO_TRANS,   \
+                   (int)g->m, (int)g->n, (int)g->k, (type)g->alpha, a, (int)g->a_row, b, (int)g->b_row, \
+                   (type)g->beta, c, (int)g->c_row);                                                    \
+      if (g->bias == 0) continue;                                                                       \
+      const type *bias = memory_at(g->bias);                                                            \
+      for (int64_t row = 0; row < g->m; row++)                                                          \
+        for (int64_t j = 0; j < g->n; j++) c[row * g->c_row + j] += bias[j];                            \
+    }                                                                                                   \
+  }
+PRODUCT(float, sgemm, sgemv)
+PRODUCT(double, dgemm, dgemv)
+
+static void run(void *user) {
+  record *queued = user;
+  pthread_mutex_lock(&product_lock);
+  if (queued->call.dtype == LAZY_DTYPE_F32) product_float(queued->owner, &queued->call);
+  else product_double(queued->owner, &queued->call);
+  pthread_mutex_unlock(&product_lock);
+  give_record(queued);
+}
+
+/* CBLAS wants 32-bit sizes, and stored rows at least as long as they have elements. */
+static bool fits(int64_t row, int64_t elements) { return row >= elements && row >= 1 && row <= INT_MAX; }
+
+static bool serves(void *state, const lazyi_gemm *g) {
+  (void)state;
+  return (g->dtype == LAZY_DTYPE_F32 || g->dtype == LAZY_DTYPE_F64) && g->m <= INT_MAX && g->n <= INT_MAX &&
+         g->k <= INT_MAX && fits(g->a_row, g->a_transposed ? g->m : g->k) &&
+         fits(g->b_row, g->b_transposed ? g->k : g->n) && fits(g->c_row, g->n);
+}
+
+static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream stream) {
+  cblas *blas = state;
+  record *queued = take_record(blas);
+  LAZYI_TRY_ALLOC(queued);
+  queued->call = *call;
+  lazy_status status = LAZYI_DRIVER(blas->device, launch_host_func, stream, run, queued);
+  if (status != LAZY_STATUS_OK) give_record(queued);
+  return status;
+}
+
+static void close_library(void *state) {
+  cblas *blas = state;
+  while (blas->all != NULL) {
+    record *freed = blas->all;
+    blas->all = freed->next;
+    lazyi_memory_free(freed);
+  }
+  pthread_mutex_destroy(&blas->records_lock);
+  dlclose(blas->library);
+  lazyi_memory_free(blas);
+}
+
+/* Looks `symbol` up; a function is not an object, so the pointer's bytes are copied. */
+static void find(void *library, const char *symbol, void *out_function) {
+  void *found = dlsym(library, symbol);
+  memcpy(out_function, &found, sizeof found);
+}
+
+static bool open_named(cblas *blas, const char *name) {
+  /* The library's threads outlive its handle: it stays in the process. */
+  blas->library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (blas->library == NULL) return false;
+  find(blas->library, "cblas_sgemm", &blas->sgemm);
+  find(blas->library, "cblas_dgemm", &blas->dgemm);
+  find(blas->library, "cblas_sgemv", &blas->sgemv);
+  find(blas->library, "cblas_dgemv", &blas->dgemv);
+  if (blas->sgemm != NULL && blas->dgemm != NULL) {
+    const char *slash = strrchr(name, '/');
+    strncpy(blas->name, slash != NULL ? slash + 1 : name, sizeof blas->name - 1);
+    return true;
+  }
+  dlclose(blas->library);
+  return false;
+}
+
+lazy_status lazyi_cblas_open(const lazyi_device *device, bool *out_found, lazyi_blas_provider *out_provider) {
+  static const char *const names[] = {"libopenblas.so.0", "libcblas.so.3", "libblas.so.3"};
+  const char *chosen = getenv("LAZYRT_BLAS_LIBRARY");
+  if (chosen != NULL && strcmp(chosen, "none") == 0) return *out_found = false, LAZY_STATUS_OK;
+  cblas *blas = lazyi_memory_calloc(1, sizeof *blas);
+  LAZYI_TRY_ALLOC(blas);
+  blas->device = device;
+  bool found = false;
+  if (chosen != NULL && *chosen != '\0') {
+    found = open_named(blas, chosen);
+    if (!found) {
+      lazyi_memory_free(blas);
+      return lazy_status_fail(
+          LAZY_STATUS_NOT_FOUND,
+          "LAZYRT_BLAS_LIBRARY=%s: cannot be opened, or has no cblas_sgemm and cblas_dgemm", chosen);
+    }
+  }
+  for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++) found = open_named(blas, names[i]);
+  if (!found) {
+    lazyi_memory_free(blas);
+    return *out_found = false, LAZY_STATUS_OK;
+  }
+  pthread_mutex_init(&blas->records_lock, NULL);
+  *out_provider = (lazyi_blas_provider){blas, blas->name, serves, gemm, close_library};
+  *out_found = true;
+  return LAZY_STATUS_OK;
+}
