@@ -23,6 +23,9 @@ LAZY_CHECKED lazy_status lazy_module_create(lazy_context *context, const lazy_cl
    forms; `#` comments; a class name not known, with children, is a container that runs them in order.
    PARSE with line, column and a caret otherwise. */
 LAZY_CHECKED lazy_status lazy_module_parse(lazy_context *context, const char *text, lazy_module **out_module);
+/* The same, with messages that start "file_name:line:column: "; the name is only shown, no file is opened. */
+LAZY_CHECKED lazy_status lazy_module_parse_named(lazy_context *context, const char *text, const char *file_name,
+                                                 lazy_module **out_module);
 LAZY_API lazy_module *lazy_module_retain(lazy_module *module);
 /* Frees it, and lets go of children and parameters, when the last hold is gone. NULL is a no-op. */
 LAZY_API void lazy_module_release(lazy_module *module);
