@@ -89,8 +89,10 @@ LAZY_CHECKED lazy_status lazy_array_expand(const lazy_array *array, const lazy_s
 
 /* The array itself, retained, if it is contiguous; else a contiguous copy (torch.Tensor.contiguous). */
 LAZY_CHECKED lazy_status lazy_array_contiguous(lazy_array *array, lazy_array **out_array);
-/* The array itself, retained, if it has the dtype; else a contiguous copy (torch.Tensor.to). Floats round to
-   nearest, ties to even, overflow to infinity; floats to integers cut towards zero. */
+/* The array itself, retained, if it has the dtype; else a contiguous copy (torch.Tensor.to). To floats: one
+   rounding, to nearest, ties to even, overflow to infinity. Floats to integers: towards zero, what does not
+   fit becomes the nearest that does, NaN becomes 0. i64 to u8 keeps the low byte. INVALID_TYPE for a value
+   that is no dtype. */
 LAZY_CHECKED lazy_status lazy_array_convert(lazy_array *array, lazy_dtype dtype, lazy_array **out_array);
 
 #ifdef __cplusplus

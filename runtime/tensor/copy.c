@@ -59,14 +59,30 @@ static lazy_status copy_same(lazyi_core *core, const walk *w, const lazyi_place 
                       &params, stream);
 }
 
+static lazy_status copy_converted(lazyi_core *core, const walk *w, const lazyi_place *from,
+                                  const lazyi_place *to, lazy_driver_stream stream) {
+  struct lazy_k_convert_params params = {.from = from->address,
+                                         .to = to->address,
+                                         .count = w->count,
+                                         .rank = w->rank,
+                                         .from_dtype = (uint8_t)from->dtype,
+                                         .to_dtype = (uint8_t)to->dtype};
+  for (int i = 0; i < LAZY_MAX_RANK; i++) {
+    params.sizes[i] = i < w->rank ? w->sizes[i] : 1;
+    params.from_strides[i] = i < w->rank ? w->from[i] : 0;
+    params.to_strides[i] = i < w->rank ? w->to[i] : 0;
+  }
+  return lazyi_launch(&core->launcher, LAZYI_KERNEL_CONVERT,
+                      lazyi_launch_grid(&core->launcher, w->count, ELEMENTS_PER_BLOCK), LAZYI_LAUNCH_BLOCK,
+                      &params, stream);
+}
+
 lazy_status lazyi_copy(lazyi_core *core, const lazy_shape *shape, const lazyi_place *from,
                        const lazyi_place *to, lazy_driver_stream stream) {
   walk w = plan_walk(shape, from->strides, to->strides);
   if (w.count == 0) return LAZY_STATUS_OK;
-  if (from->dtype != to->dtype)
-    return lazy_status_fail(LAZY_STATUS_UNSUPPORTED, "array: from %s to %s", lazy_dtype_name(from->dtype),
-                            lazy_dtype_name(to->dtype));
-  return copy_same(core, &w, from, to, stream);
+  return from->dtype == to->dtype ? copy_same(core, &w, from, to, stream)
+                                  : copy_converted(core, &w, from, to, stream);
 }
 
 lazy_status lazyi_copy_pattern(lazy_dtype dtype, double value, uint64_t *out_pattern) {
