@@ -42,12 +42,13 @@ need_packages() {
   fi
   if [ "$as_root" != no ]; then
     say "installing:$missing"
+    mkdir -p build
     # shellcheck disable=SC2086 # lists of words
-    if $as_root apt-get update -qq </dev/null >&2 &&
-      $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing \
-        </dev/null >&2; then
+    if { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+      --no-install-recommends -o Dpkg::Use-Pty=0 $missing; } </dev/null >build/packages.log 2>&1; then
       return 0
     fi
+    cat build/packages.log >&2
     say "the installation failed"
   fi
   if [ -n "$optional" ]; then
