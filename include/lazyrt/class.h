@@ -1,8 +1,8 @@
 /* Classes: what a module is. The built-in ones (nn.h) are made of nothing else; users write their own alike.
 
-   static const lazy_class scale = {LAZY_CLASS("Scale"), .forward = scale_forward, .params = weight, .param_count = 1};
-   static const lazy_class lazy_scale = {LAZY_CLASS("LazyScale"), .becomes = &scale, .is_lazy = true, .infer = scale_infer,
-                                         .forward = scale_forward, .params = weight, .param_count = 1};         */
+   static const lazy_class scale = {LAZY_CLASS("Scale"), .forward = scale_forward, .params = weight,
+   .param_count = 1}; static const lazy_class lazy_scale = {LAZY_CLASS("LazyScale"), .becomes = &scale,
+   .is_lazy = true, .infer = scale_infer, .forward = scale_forward, .params = weight, .param_count = 1}; */
 #ifndef LAZYRT_CLASS_H
 #define LAZYRT_CLASS_H
 
@@ -17,7 +17,8 @@ typedef struct lazy_module lazy_module;
 typedef struct lazy_recorder lazy_recorder;
 typedef struct lazy_class lazy_class;
 
-/* ---- options: constructor arguments, printed form and the fields they live in ------------------------------ */
+/* ---- options: constructor arguments, printed form and the fields they live in
+ * ------------------------------ */
 
 typedef enum lazy_option_kind {
   LAZY_OPTION_INT = 1,   /* int64_t */
@@ -29,11 +30,11 @@ typedef enum lazy_option_kind {
 enum { LAZY_OPTION_TEXT_BYTES = 24 };
 
 enum {
-  LAZY_OPTION_REQUIRED = 1,   /* the constructor has no default */
-  LAZY_OPTION_PRINTED = 2,    /* shown by print, in table order, as name=value */
-  LAZY_OPTION_INFERRED = 4,   /* not a constructor argument of the lazy class; text may give it as 0 only */
-  LAZY_OPTION_BARE = 8,       /* printed without its name (Conv2d(3, 8, ...)) */
-  LAZY_OPTION_IGNORED = 16,   /* accepted and dropped (device=) */
+  LAZY_OPTION_REQUIRED = 1, /* the constructor has no default */
+  LAZY_OPTION_PRINTED = 2,  /* shown by print, in table order, as name=value */
+  LAZY_OPTION_INFERRED = 4, /* not a constructor argument of the lazy class; text may give it as 0 only */
+  LAZY_OPTION_BARE = 8,     /* printed without its name (Conv2d(3, 8, ...)) */
+  LAZY_OPTION_IGNORED = 16, /* accepted and dropped (device=) */
   LAZY_OPTION_UNLESS_DEFAULT = 32, /* printed only where it differs from its default */
 };
 
@@ -42,26 +43,28 @@ typedef struct lazy_option {
   const char *name;
   lazy_option_kind kind;
   unsigned flags;
-  size_t offset; /* of the field in the class's struct */
-  double number; /* default of INT, FLOAT, BOOL */
+  size_t offset;    /* of the field in the class's struct */
+  double number;    /* default of INT, FLOAT, BOOL */
   const char *text; /* default of TEXT */
 } lazy_option;
 
-/* ---- parameters ------------------------------------------------------------------------------------------ */
+/* ---- parameters ------------------------------------------------------------------------------------------
+ */
 
 /* A parameter or buffer that every module of the class registers, in table order. */
 typedef struct lazy_param_spec {
   const char *name;
   lazy_init init;
   bool is_buffer, not_persistent;
-  lazy_dtype dtype;      /* DEFAULT = the module's dtype option, else the context's */
-  const char *only_if;   /* name of a BOOL option: registered as none where that is false */
+  lazy_dtype dtype;    /* DEFAULT = the module's dtype option, else the context's */
+  const char *only_if; /* name of a BOOL option: registered as none where that is false */
 } lazy_param_spec;
 
-/* ---- inference on the host, for user-defined lazy classes ---------------------------------------------------- */
+/* ---- inference on the host, for user-defined lazy classes
+ * ---------------------------------------------------- */
 
-/* The call's arguments, bound to the class's argument names. Reads are answered on the host, by the same rules the
-   device uses; errors stick and fail the call after infer returns. */
+/* The call's arguments, bound to the class's argument names. Reads are answered on the host, by the same
+   rules the device uses; errors stick and fail the call after infer returns. */
 typedef struct lazy_infer lazy_infer;
 /* Where the parameters' shapes go. */
 typedef struct lazy_infer_result lazy_infer_result;
@@ -76,7 +79,8 @@ LAZY_API lazy_module *lazy_infer_module(const lazy_infer *in);
 /* Settles a parameter: written if it was unshaped, compared (SHAPE error) if it has a shape already. */
 LAZY_API lazy_status lazy_infer_param(lazy_infer_result *out, const char *name, lazy_shape shape);
 
-/* ---- the class -------------------------------------------------------------------------------------------- */
+/* ---- the class --------------------------------------------------------------------------------------------
+ */
 
 struct lazy_class {
   size_t struct_size;
@@ -94,15 +98,16 @@ struct lazy_class {
   /* After the options are in place: checks them, says what shapes parameters have when the class is ordinary
      (lazy_module_set_param_shape). */
   lazy_status (*construct)(lazy_module *self);
-  /* User-defined lazy classes: parameters' shapes from the call's arguments. Pure, any thread. Built-in ones have none:
-     their op's shape rule settles the parameters on the device. */
+  /* User-defined lazy classes: parameters' shapes from the call's arguments. Pure, any thread. Built-in ones
+     have none: their op's shape rule settles the parameters on the device. */
   lazy_status (*infer)(const lazy_infer *in, lazy_infer_result *out);
-  /* Every parameter has its shape: sets the options that follow from it (in_features). Runs in the first forward, and in
-     a load that settles everything. NULL: nothing follows. */
+  /* Every parameter has its shape: sets the options that follow from it (in_features). Runs in the first
+     forward, and in a load that settles everything. NULL: nothing follows. */
   lazy_status (*settle)(lazy_module *self);
-  /* For loading: the shape a parameter must have by the options, before anything is settled. A size below 0 is not known
-     yet; the same negative number stands for the same size in every parameter of the module: {out_features, -1} for
-     weight, {out_features} for bias. False: any shape will do. NULL: for every parameter. */
+  /* For loading: the shape a parameter must have by the options, before anything is settled. A size below 0
+     is not known yet; the same negative number stands for the same size in every parameter of the module:
+     {out_features, -1} for weight, {out_features} for bias. False: any shape will do. NULL: for every
+     parameter. */
   bool (*expect_shape)(lazy_module *self, const char *name, lazy_shape *out_shape);
   /* Records the computation: calls children and ops. Exactly one of the two, unless is_container. */
   lazy_tensor (*forward)(lazy_recorder *recorder, lazy_module *self, const lazy_args *args);
@@ -114,8 +119,8 @@ struct lazy_class {
 };
 #define LAZY_CLASS(name_) .struct_size = sizeof(lazy_class), .name = (name_)
 
-/* In construct, of ordinary classes: the parameter becomes shaped. NOT_FOUND if the class has none of that name; a no-op
-   where it is registered as none. */
+/* In construct, of ordinary classes: the parameter becomes shaped. NOT_FOUND if the class has none of that
+   name; a no-op where it is registered as none. */
 LAZY_MUST_USE LAZY_API lazy_status lazy_module_set_param_shape(lazy_module *self, const char *name,
                                                                lazy_shape shape);
 

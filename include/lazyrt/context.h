@@ -21,8 +21,8 @@ typedef struct lazy_context_options {
   void *warn_user;
 } lazy_context_options;
 
-/* Opens a device: "host" (this CPU), "cuda" or "cuda:N" (a GPU), "auto" (cuda:0 if it can be used, else host).
-   Errors: INVALID_VALUE for another spelling, NO_DEVICE with the reason and what would help. */
+/* Opens a device: "host" (this CPU), "cuda" or "cuda:N" (a GPU), "auto" (cuda:0 if it can be used, else
+   host). Errors: INVALID_VALUE for another spelling, NO_DEVICE with the reason and what would help. */
 LAZY_CHECKED lazy_status lazy_context_open(const char *device, const lazy_context_options *options,
                                            lazy_context **out_context);
 /* Drops the caller's hold. Arrays, modules and graphs keep the device until the last of them is released. */
@@ -37,8 +37,8 @@ LAZY_CHECKED lazy_status lazy_context_set_stream(lazy_context *context, lazy_str
 /* Dtype of parameters made later without one; must be a float: torch.set_default_dtype. */
 LAZY_CHECKED lazy_status lazy_context_set_default_dtype(lazy_context *context, lazy_dtype dtype);
 
-/* Makes a class known to lazy_module_parse under its name; a name known already is INVALID_VALUE. The class is
-   borrowed and must outlive the context. */
+/* Makes a class known to lazy_module_parse under its name; a name known already is INVALID_VALUE. The class
+   is borrowed and must outlive the context. */
 LAZY_CHECKED lazy_status lazy_context_register_class(lazy_context *context, const struct lazy_class *type);
 
 typedef struct lazy_context_statistics {

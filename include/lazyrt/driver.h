@@ -70,61 +70,62 @@ enum {
 
 /* X(field, symbol, version, required, parameters)
    version: the CUDA release (1000 major + 10 minor) whose ABI of the symbol lazyrt was written for. */
-#define LAZY_DRIVER_ROWS(X)                                                                                          \
-  X(init, "cuInit", 2000, 1, (unsigned flags))                                                                       \
-  X(driver_get_version, "cuDriverGetVersion", 2020, 1, (int *out_version))                                           \
-  X(get_error_name, "cuGetErrorName", 6000, 1, (int result, const char **out_name))                                  \
-  X(device_get_count, "cuDeviceGetCount", 2000, 1, (int *out_count))                                                 \
-  X(device_get, "cuDeviceGet", 2000, 1, (int *out_device, int ordinal))                                              \
-  X(device_get_name, "cuDeviceGetName", 2000, 1, (char *out_name, int bytes, int device))                            \
-  X(device_get_attribute, "cuDeviceGetAttribute", 2000, 1, (int *out_value, int attribute, int device))              \
-  X(device_total_mem, "cuDeviceTotalMem", 3020, 1, (size_t *out_bytes, int device))                                  \
-  X(primary_retain, "cuDevicePrimaryCtxRetain", 7000, 1, (lazy_driver_context *out_context, int device))             \
-  X(primary_release, "cuDevicePrimaryCtxRelease", 11000, 1, (int device))                                            \
-  X(ctx_push, "cuCtxPushCurrent", 4000, 1, (lazy_driver_context context))                                            \
-  X(ctx_pop, "cuCtxPopCurrent", 4000, 1, (lazy_driver_context *out_context))                                         \
-  X(mem_alloc, "cuMemAlloc", 3020, 1, (lazy_driver_address *out_address, size_t bytes))                              \
-  X(mem_free, "cuMemFree", 3020, 1, (lazy_driver_address address))                                                   \
-  X(mem_get_info, "cuMemGetInfo", 3020, 1, (size_t *out_free, size_t *out_total))                                    \
-  X(host_alloc, "cuMemHostAlloc", 2020, 1, (void **out_memory, size_t bytes, unsigned flags))                        \
-  X(host_free, "cuMemFreeHost", 2000, 1, (void *memory))                                                             \
-  X(memcpy_htod_async, "cuMemcpyHtoDAsync", 3020, 1,                                                                 \
-    (lazy_driver_address to, const void *from, size_t bytes, lazy_driver_stream stream))                             \
-  X(memcpy_dtoh_async, "cuMemcpyDtoHAsync", 3020, 1,                                                                 \
-    (void *to, lazy_driver_address from, size_t bytes, lazy_driver_stream stream))                                   \
-  X(memcpy_dtod_async, "cuMemcpyDtoDAsync", 3020, 1,                                                                 \
-    (lazy_driver_address to, lazy_driver_address from, size_t bytes, lazy_driver_stream stream))                     \
-  X(memset_d8_async, "cuMemsetD8Async", 3020, 1,                                                                     \
-    (lazy_driver_address to, unsigned char value, size_t bytes, lazy_driver_stream stream))                          \
-  X(stream_create, "cuStreamCreate", 2000, 1, (lazy_driver_stream *out_stream, unsigned flags))                      \
-  X(stream_destroy, "cuStreamDestroy", 4000, 1, (lazy_driver_stream stream))                                         \
-  X(stream_synchronize, "cuStreamSynchronize", 2000, 1, (lazy_driver_stream stream))                                 \
-  X(stream_query, "cuStreamQuery", 2000, 1, (lazy_driver_stream stream))                                             \
-  X(stream_wait_event, "cuStreamWaitEvent", 3020, 1,                                                                 \
-    (lazy_driver_stream stream, lazy_driver_event event, unsigned flags))                                            \
-  X(event_create, "cuEventCreate", 2000, 1, (lazy_driver_event *out_event, unsigned flags))                          \
-  X(event_destroy, "cuEventDestroy", 4000, 1, (lazy_driver_event event))                                             \
-  X(event_record, "cuEventRecord", 2000, 1, (lazy_driver_event event, lazy_driver_stream stream))                    \
-  X(event_query, "cuEventQuery", 2000, 1, (lazy_driver_event event))                                                 \
-  X(event_synchronize, "cuEventSynchronize", 2000, 1, (lazy_driver_event event))                                     \
-  X(event_elapsed_time, "cuEventElapsedTime", 2000, 1,                                                               \
-    (float *out_milliseconds, lazy_driver_event start, lazy_driver_event end))                                       \
-  X(module_load, "cuModuleLoadData", 2000, 1, (lazy_driver_module *out_module, const void *image))                   \
-  X(module_unload, "cuModuleUnload", 2000, 1, (lazy_driver_module module))                                           \
-  X(module_get_function, "cuModuleGetFunction", 2000, 1,                                                             \
-    (lazy_driver_function *out_function, lazy_driver_module module, const char *name))                               \
-  X(launch_kernel, "cuLaunchKernel", 4000, 1,                                                                        \
-    (lazy_driver_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,             \
-     unsigned block_y, unsigned block_z, unsigned shared_bytes, lazy_driver_stream stream, void **parameters,        \
-     void **extra))                                                                                                  \
-  X(launch_host_func, "cuLaunchHostFunc", 10000, 1,                                                                  \
-    (lazy_driver_stream stream, void (*function)(void *user), void *user))                                           \
-  X(stream_begin_capture, "cuStreamBeginCapture", 10010, 0, (lazy_driver_stream stream, int mode))                   \
-  X(stream_end_capture, "cuStreamEndCapture", 10000, 0, (lazy_driver_stream stream, lazy_driver_graph *out_graph))   \
-  X(graph_instantiate, "cuGraphInstantiateWithFlags", 11040, 0,                                                      \
-    (lazy_driver_exec *out_exec, lazy_driver_graph graph, unsigned long long flags))                                 \
-  X(graph_launch, "cuGraphLaunch", 10000, 0, (lazy_driver_exec exec, lazy_driver_stream stream))                     \
-  X(graph_exec_destroy, "cuGraphExecDestroy", 10000, 0, (lazy_driver_exec exec))                                     \
+#define LAZY_DRIVER_ROWS(X)                                                                               \
+  X(init, "cuInit", 2000, 1, (unsigned flags))                                                            \
+  X(driver_get_version, "cuDriverGetVersion", 2020, 1, (int *out_version))                                \
+  X(get_error_name, "cuGetErrorName", 6000, 1, (int result, const char **out_name))                       \
+  X(device_get_count, "cuDeviceGetCount", 2000, 1, (int *out_count))                                      \
+  X(device_get, "cuDeviceGet", 2000, 1, (int *out_device, int ordinal))                                   \
+  X(device_get_name, "cuDeviceGetName", 2000, 1, (char *out_name, int bytes, int device))                 \
+  X(device_get_attribute, "cuDeviceGetAttribute", 2000, 1, (int *out_value, int attribute, int device))   \
+  X(device_total_mem, "cuDeviceTotalMem", 3020, 1, (size_t * out_bytes, int device))                      \
+  X(primary_retain, "cuDevicePrimaryCtxRetain", 7000, 1, (lazy_driver_context * out_context, int device)) \
+  X(primary_release, "cuDevicePrimaryCtxRelease", 11000, 1, (int device))                                 \
+  X(ctx_push, "cuCtxPushCurrent", 4000, 1, (lazy_driver_context context))                                 \
+  X(ctx_pop, "cuCtxPopCurrent", 4000, 1, (lazy_driver_context * out_context))                             \
+  X(mem_alloc, "cuMemAlloc", 3020, 1, (lazy_driver_address * out_address, size_t bytes))                  \
+  X(mem_free, "cuMemFree", 3020, 1, (lazy_driver_address address))                                        \
+  X(mem_get_info, "cuMemGetInfo", 3020, 1, (size_t * out_free, size_t * out_total))                       \
+  X(host_alloc, "cuMemHostAlloc", 2020, 1, (void **out_memory, size_t bytes, unsigned flags))             \
+  X(host_free, "cuMemFreeHost", 2000, 1, (void *memory))                                                  \
+  X(memcpy_htod_async, "cuMemcpyHtoDAsync", 3020, 1,                                                      \
+    (lazy_driver_address to, const void *from, size_t bytes, lazy_driver_stream stream))                  \
+  X(memcpy_dtoh_async, "cuMemcpyDtoHAsync", 3020, 1,                                                      \
+    (void *to, lazy_driver_address from, size_t bytes, lazy_driver_stream stream))                        \
+  X(memcpy_dtod_async, "cuMemcpyDtoDAsync", 3020, 1,                                                      \
+    (lazy_driver_address to, lazy_driver_address from, size_t bytes, lazy_driver_stream stream))          \
+  X(memset_d8_async, "cuMemsetD8Async", 3020, 1,                                                          \
+    (lazy_driver_address to, unsigned char value, size_t bytes, lazy_driver_stream stream))               \
+  X(stream_create, "cuStreamCreate", 2000, 1, (lazy_driver_stream * out_stream, unsigned flags))          \
+  X(stream_destroy, "cuStreamDestroy", 4000, 1, (lazy_driver_stream stream))                              \
+  X(stream_synchronize, "cuStreamSynchronize", 2000, 1, (lazy_driver_stream stream))                      \
+  X(stream_query, "cuStreamQuery", 2000, 1, (lazy_driver_stream stream))                                  \
+  X(stream_wait_event, "cuStreamWaitEvent", 3020, 1,                                                      \
+    (lazy_driver_stream stream, lazy_driver_event event, unsigned flags))                                 \
+  X(event_create, "cuEventCreate", 2000, 1, (lazy_driver_event * out_event, unsigned flags))              \
+  X(event_destroy, "cuEventDestroy", 4000, 1, (lazy_driver_event event))                                  \
+  X(event_record, "cuEventRecord", 2000, 1, (lazy_driver_event event, lazy_driver_stream stream))         \
+  X(event_query, "cuEventQuery", 2000, 1, (lazy_driver_event event))                                      \
+  X(event_synchronize, "cuEventSynchronize", 2000, 1, (lazy_driver_event event))                          \
+  X(event_elapsed_time, "cuEventElapsedTime", 2000, 1,                                                    \
+    (float *out_milliseconds, lazy_driver_event start, lazy_driver_event end))                            \
+  X(module_load, "cuModuleLoadData", 2000, 1, (lazy_driver_module * out_module, const void *image))       \
+  X(module_unload, "cuModuleUnload", 2000, 1, (lazy_driver_module module))                                \
+  X(module_get_function, "cuModuleGetFunction", 2000, 1,                                                  \
+    (lazy_driver_function * out_function, lazy_driver_module module, const char *name))                   \
+  X(launch_kernel, "cuLaunchKernel", 4000, 1,                                                             \
+    (lazy_driver_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,  \
+     unsigned block_y, unsigned block_z, unsigned shared_bytes, lazy_driver_stream stream,                \
+     void **parameters, void **extra))                                                                    \
+  X(launch_host_func, "cuLaunchHostFunc", 10000, 1,                                                       \
+    (lazy_driver_stream stream, void (*function)(void *user), void *user))                                \
+  X(stream_begin_capture, "cuStreamBeginCapture", 10010, 0, (lazy_driver_stream stream, int mode))        \
+  X(stream_end_capture, "cuStreamEndCapture", 10000, 0,                                                   \
+    (lazy_driver_stream stream, lazy_driver_graph * out_graph))                                           \
+  X(graph_instantiate, "cuGraphInstantiateWithFlags", 11040, 0,                                           \
+    (lazy_driver_exec * out_exec, lazy_driver_graph graph, unsigned long long flags))                     \
+  X(graph_launch, "cuGraphLaunch", 10000, 0, (lazy_driver_exec exec, lazy_driver_stream stream))          \
+  X(graph_exec_destroy, "cuGraphExecDestroy", 10000, 0, (lazy_driver_exec exec))                          \
   X(graph_destroy, "cuGraphDestroy", 10000, 0, (lazy_driver_graph graph))
 
 /* The table. A missing optional row is NULL. */

@@ -39,15 +39,15 @@ enum {
 /* Names a registration; drawn from one counter of the context. */
 typedef uint64_t lazy_hook_id;
 
-LAZY_CHECKED lazy_status lazy_module_add_forward_pre_hook(struct lazy_module *module, lazy_hook hook, void *user,
-                                                          unsigned flags, lazy_hook_id *out_id);
+LAZY_CHECKED lazy_status lazy_module_add_forward_pre_hook(struct lazy_module *module, lazy_hook hook,
+                                                          void *user, unsigned flags, lazy_hook_id *out_id);
 LAZY_CHECKED lazy_status lazy_module_add_forward_hook(struct lazy_module *module, lazy_hook hook, void *user,
                                                       unsigned flags, lazy_hook_id *out_id);
 /* For every module of the context; they run before a module's own, and never see keywords. */
-LAZY_CHECKED lazy_status lazy_context_add_forward_pre_hook(struct lazy_context *context, lazy_hook hook, void *user,
-                                                           lazy_hook_id *out_id);
-LAZY_CHECKED lazy_status lazy_context_add_forward_hook(struct lazy_context *context, lazy_hook hook, void *user,
-                                                       unsigned flags, lazy_hook_id *out_id);
+LAZY_CHECKED lazy_status lazy_context_add_forward_pre_hook(struct lazy_context *context, lazy_hook hook,
+                                                           void *user, lazy_hook_id *out_id);
+LAZY_CHECKED lazy_status lazy_context_add_forward_hook(struct lazy_context *context, lazy_hook hook,
+                                                       void *user, unsigned flags, lazy_hook_id *out_id);
 /* Removes a hook of any kind, load hooks too; an id not there is a no-op. Allowed inside a hook: tables are
    iterated over a snapshot. */
 LAZY_API void lazy_module_remove_hook(struct lazy_module *module, lazy_hook_id id);

@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Shared by retain and release: modules that are tied, state dicts and optimizers hold the same object, and its
-   identity survives materialisation (PyTorch: UninitializedParameter keeps its id). */
+/* Shared by retain and release: modules that are tied, state dicts and optimizers hold the same object, and
+   its identity survives materialisation (PyTorch: UninitializedParameter keeps its id). */
 typedef struct lazy_param lazy_param;
 
 typedef enum lazy_param_state {
@@ -21,12 +21,12 @@ typedef enum lazy_param_state {
 
 typedef struct lazy_param_options {
   size_t struct_size;
-  lazy_dtype dtype;         /* DEFAULT = the context's, at construction */
-  bool is_buffer;           /* no gradient, listed among the buffers */
-  bool not_persistent;      /* a buffer left out of state dicts */
-  bool frozen;              /* requires_grad=False */
-  const lazy_shape *shape;  /* NULL = unshaped */
-  lazy_init init;           /* EMPTY unless given */
+  lazy_dtype dtype;        /* DEFAULT = the context's, at construction */
+  bool is_buffer;          /* no gradient, listed among the buffers */
+  bool not_persistent;     /* a buffer left out of state dicts */
+  bool frozen;             /* requires_grad=False */
+  const lazy_shape *shape; /* NULL = unshaped */
+  lazy_init init;          /* EMPTY unless given */
 } lazy_param_options;
 
 LAZY_CHECKED lazy_status lazy_param_create(lazy_context *context, const lazy_param_options *options,
@@ -44,11 +44,12 @@ LAZY_CHECKED lazy_status lazy_param_set_requires_grad(lazy_param *param, bool re
 
 /* Unshaped: INVALID_STATE ("shape of an uninitialized ..."), as PyTorch's `.shape`. */
 LAZY_CHECKED lazy_status lazy_param_shape(const lazy_param *param, lazy_shape *out_shape);
-/* The values, as a retained array on the parameter's own memory. Shaped: draws them first (torch streams: with
-   everything queued before). Unshaped: UNINITIALIZED ("uninitialized parameter"), as PyTorch. */
+/* The values, as a retained array on the parameter's own memory. Shaped: draws them first (torch streams:
+   with everything queued before). Unshaped: UNINITIALIZED ("uninitialized parameter"), as PyTorch. */
 LAZY_CHECKED lazy_status lazy_param_array(lazy_param *param, lazy_array **out_array);
-/* Gives an unshaped parameter sizes and uninitialised memory; identity stays. dtype DEFAULT = its own. A second
-   call is INVALID_STATE; a negative size INVALID_VALUE; an integer dtype on a parameter INVALID_STATE. */
+/* Gives an unshaped parameter sizes and uninitialised memory; identity stays. dtype DEFAULT = its own. A
+   second call is INVALID_STATE; a negative size INVALID_VALUE; an integer dtype on a parameter INVALID_STATE.
+ */
 LAZY_CHECKED lazy_status lazy_param_materialize(lazy_param *param, const lazy_shape *shape, lazy_dtype dtype);
 
 #ifdef __cplusplus

@@ -8,14 +8,15 @@
 extern "C" {
 #endif
 
-/* An ordered list of (key, tensor): parameters of a module, shared with it (a lazy one becomes real in the dict too,
-   as in PyTorch), or tensors of a checkpoint file. */
+/* An ordered list of (key, tensor): parameters of a module, shared with it (a lazy one becomes real in the
+   dict too, as in PyTorch), or tensors of a checkpoint file. */
 typedef struct lazy_state lazy_state;
 
-/* Parameters, then persistent buffers, of the module and everything below it, in PyTorch's order and under its keys. */
+/* Parameters, then persistent buffers, of the module and everything below it, in PyTorch's order and under
+ * its keys. */
 LAZY_CHECKED lazy_status lazy_module_state(lazy_module *module, lazy_state **out_state);
-/* Opens a safetensors file; checks its header in full before anything else, and maps its data. Errors: IO; CHECKPOINT
-   for a file that breaks the format, saying where and how. */
+/* Opens a safetensors file; checks its header in full before anything else, and maps its data. Errors: IO;
+   CHECKPOINT for a file that breaks the format, saying where and how. */
 LAZY_CHECKED lazy_status lazy_state_open(const char *path, lazy_state **out_state);
 LAZY_API void lazy_state_release(lazy_state *state);
 
@@ -27,7 +28,8 @@ LAZY_API bool lazy_state_spec(const lazy_state *state, size_t index, lazy_spec *
 LAZY_API size_t lazy_state_find(const lazy_state *state, const char *key);
 /* A file's metadata; NULL if the key is not there. */
 LAZY_API const char *lazy_state_metadata(const lazy_state *state, const char *key);
-/* Values of an entry in row-major order, whichever kind it is; waits for the device. `bytes` must be its size. */
+/* Values of an entry in row-major order, whichever kind it is; waits for the device. `bytes` must be its
+ * size. */
 LAZY_CHECKED lazy_status lazy_state_read(const lazy_state *state, size_t index, void *out_data, size_t bytes);
 
 typedef struct lazy_load_options {
@@ -35,24 +37,27 @@ typedef struct lazy_load_options {
   bool not_strict;    /* missing and unexpected keys are reported only */
   const char *prefix; /* of the keys; NULL = "" */
 } lazy_load_options;
-/* load_state_dict. Lazy modules whose tensors are all given are settled: shapes, options, class, hooks; the values are
-   never drawn. Everything is checked first and every mismatch listed in one LOAD error; on any error nothing changes.
-   `out_report` may be NULL: loaded, missing and unexpected keys. A lazy entry loads into a lazy parameter as nothing,
-   and is INVALID_STATE into a real one ("shape of an uninitialized ..."). */
+/* load_state_dict. Lazy modules whose tensors are all given are settled: shapes, options, class, hooks; the
+   values are never drawn. Everything is checked first and every mismatch listed in one LOAD error; on any
+   error nothing changes. `out_report` may be NULL: loaded, missing and unexpected keys. A lazy entry loads
+   into a lazy parameter as nothing, and is INVALID_STATE into a real one ("shape of an uninitialized ...").
+ */
 LAZY_CHECKED lazy_status lazy_module_load_state(lazy_module *module, const lazy_state *state,
                                                 const lazy_load_options *options, lazy_report **out_report);
 
-/* Writes a safetensors file: atomically (a temporary file beside it, sync, rename), data aligned to 64 bytes. A lazy entry
-   is UNINITIALIZED and leaves no file. Metadata pairs may be NULL. */
-LAZY_CHECKED lazy_status lazy_state_save(const lazy_state *state, const char *path, const char *const *metadata_keys,
-                                         const char *const *metadata_values, size_t metadata_count);
+/* Writes a safetensors file: atomically (a temporary file beside it, sync, rename), data aligned to 64 bytes.
+   A lazy entry is UNINITIALIZED and leaves no file. Metadata pairs may be NULL. */
+LAZY_CHECKED lazy_status lazy_state_save(const lazy_state *state, const char *path,
+                                         const char *const *metadata_keys, const char *const *metadata_values,
+                                         size_t metadata_count);
 
 /* The two together. */
 LAZY_CHECKED lazy_status lazy_module_save(lazy_module *module, const char *path);
-LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path, const lazy_load_options *options,
-                                          lazy_report **out_report);
+LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path,
+                                          const lazy_load_options *options, lazy_report **out_report);
 
-/* ---- load hooks: torch.nn.Module.register_load_state_dict_pre_hook and _post_hook --------------------------------- */
+/* ---- load hooks: torch.nn.Module.register_load_state_dict_pre_hook and _post_hook
+ * --------------------------------- */
 
 typedef struct lazy_load_event {
   lazy_module *module;
@@ -62,8 +67,8 @@ typedef struct lazy_load_event {
   struct lazyi_load_frame *frame;
 } lazy_load_event;
 typedef lazy_status (*lazy_load_hook)(lazy_load_event *event, void *user);
-/* Before the module's own tensors are looked at; may rename keys of the load (never of the caller's state). Hooks run
-   over a snapshot of the table. */
+/* Before the module's own tensors are looked at; may rename keys of the load (never of the caller's state).
+   Hooks run over a snapshot of the table. */
 LAZY_CHECKED lazy_status lazy_module_add_load_pre_hook(lazy_module *module, lazy_load_hook hook, void *user,
                                                        lazy_hook_id *out_id);
 /* After the module and its children. */

@@ -45,26 +45,27 @@ LAZY_API const char *lazy_status_message(void);
 /* Fails from user code (a hook, a class's infer): stores the formatted message, returns `status`. */
 LAZY_API lazy_status lazy_status_fail(lazy_status status, const char *format, ...) LAZY_PRINTF(2, 3);
 
-/* Puts "<formatted text>: " before this thread's message, returns `status`. For adding a path on the way up. */
+/* Puts "<formatted text>: " before this thread's message, returns `status`. For adding a path on the way up.
+ */
 LAZY_API lazy_status lazy_status_annotate(lazy_status status, const char *format, ...) LAZY_PRINTF(2, 3);
 
 /* Returns from the enclosing function with the status of `expression` if that failed. */
-#define LAZY_TRY(expression)                                  \
-  do {                                                        \
-    lazy_status lazy_try_status_ = (expression);              \
+#define LAZY_TRY(expression)                                         \
+  do {                                                               \
+    lazy_status lazy_try_status_ = (expression);                     \
     if (lazy_try_status_ != LAZY_STATUS_OK) return lazy_try_status_; \
   } while (0)
 
 /* For programs, never for libraries: prints the message and exits with status 1 if `expression` failed.
    The including file needs <stdio.h> and <stdlib.h>. */
-#define LAZY_OR_EXIT(expression)                                                                    \
-  do {                                                                                              \
-    lazy_status lazy_exit_status_ = (expression);                                                   \
-    if (lazy_exit_status_ != LAZY_STATUS_OK) {                                                      \
+#define LAZY_OR_EXIT(expression)                                                                  \
+  do {                                                                                            \
+    lazy_status lazy_exit_status_ = (expression);                                                 \
+    if (lazy_exit_status_ != LAZY_STATUS_OK) {                                                    \
       fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, lazy_status_name(lazy_exit_status_), \
-              lazy_status_message());                                                               \
-      exit(1);                                                                                      \
-    }                                                                                               \
+              lazy_status_message());                                                             \
+      exit(1);                                                                                    \
+    }                                                                                             \
   } while (0)
 
 #ifdef __cplusplus

@@ -16,8 +16,8 @@ extern "C" {
 
 /* Everything not marked so is hidden from the shared library's symbol table. */
 #if defined(__GNUC__)
-#define LAZY_API __attribute__((visibility("default")))
-#define LAZY_MUST_USE __attribute__((warn_unused_result))
+#define LAZY_API                             __attribute__((visibility("default")))
+#define LAZY_MUST_USE                        __attribute__((warn_unused_result))
 #define LAZY_PRINTF(format_at, arguments_at) __attribute__((format(printf, format_at, arguments_at)))
 #else
 #define LAZY_API

@@ -10,8 +10,8 @@ extern "C" {
 
 struct lazy_array;
 
-/* A tensor of a recording or of a run's outputs: a handle by value. {0, 0} is poisoned: what a failed recording
-   call returns, and what every later call passes on. */
+/* A tensor of a recording or of a run's outputs: a handle by value. {0, 0} is poisoned: what a failed
+   recording call returns, and what every later call passes on. */
 typedef struct lazy_tensor {
   uint32_t index, recording;
 } lazy_tensor;
@@ -53,7 +53,8 @@ typedef struct lazy_keyword {
   lazy_value value;
 } lazy_keyword;
 
-/* Positional arguments first, then keywords; a class declares its argument names, and keywords bind to them. */
+/* Positional arguments first, then keywords; a class declares its argument names, and keywords bind to them.
+ */
 typedef struct lazy_args {
   const lazy_value *at;
   size_t count;
@@ -105,7 +106,7 @@ static inline bool lazy_tensor_is_poisoned(lazy_tensor tensor) { return tensor.r
 
 /* C only: literals that live until the end of the enclosing block.
      lazy_module_dry_run(model, LAZY_ARGS(LAZY_INPUT(10, 10)), NULL);
-     lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x), lazy_value_array(target)), &outputs);            */
+     lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x), lazy_value_array(target)), &outputs); */
 #ifndef __cplusplus
 #define LAZY_COUNT_OF_(type, ...) (sizeof((const type[]){__VA_ARGS__}) / sizeof(type))
 /* Positional arguments only. */
