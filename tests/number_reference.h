@@ -33,7 +33,7 @@ static inline double reference_value(uint16_t bits, int exponent, int fraction) 
   const int bias = (1 << (exponent - 1)) - 1, e = (bits & 0x7fff) >> fraction,
             f = bits & ((1 << fraction) - 1);
   const double sign = bits & 0x8000 ? -1 : 1;
-  if (e == (1 << exponent) - 1) return f ? NAN : sign * INFINITY;
+  if (e == (1 << exponent) - 1) return copysign(f ? NAN : INFINITY, sign);
   if (e == 0) return sign * ldexp(f, 1 - bias - fraction);
   return sign * ldexp(f + (1 << fraction), e - bias - fraction);
 }
