@@ -2,17 +2,29 @@
 
 #include "runtime/module/hooks.h"
 #include "runtime/module/queue.h"
+#include "runtime/shape/table.h"
 
 lazy_context *lazyi_context_retain(lazy_context *context) {
   atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
   return context;
 }
 
+/* Launches that still read its memory come before what is on the context's stream. */
+static void close_infer(lazy_context *context) {
+  if (context->infer == NULL) return;
+  bool entered = lazyi_core_enter(context->core) == LAZY_STATUS_OK;
+  if (entered) (void)context->core->device.driver->stream_synchronize(context->core->stream);
+  lazyi_shape_infer_destroy(context->infer);
+  if (entered) lazyi_core_leave(context->core);
+}
+
 void lazyi_context_release(lazy_context *context) {
   if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
+  close_infer(context);
   lazyi_queue_destroy(context->queue);
   lazyi_hooks_destroy(context->global_hooks);
   lazyi_vector_deinit(&context->classes);
+  lazyi_memory_free(context->torch);
   lazyi_core_release(context->core);
   (void)pthread_mutex_destroy(&context->lock);
   lazyi_memory_free(context);

@@ -1,8 +1,7 @@
 #include "runtime/module/draw.h"
 
-#include <stdio.h>
-
 #include "kernels/segment_rules.h"
+#include "runtime/module/random.h"
 
 /* The path of a parameter that no module registered: a root of its own. */
 static uint64_t key_of(lazy_param *param) {
@@ -11,44 +10,57 @@ static uint64_t key_of(lazy_param *param) {
   return param->path_hash;
 }
 
-static lazy_status segment_of(lazy_param *param, struct lazy_infer_summary *summary, size_t index,
-                              struct lazy_init_segment *out_segment) {
-  const lazy_init *init = &param->init;
+/* Every init is resolved: nothing here needs a fan. */
+static lazy_status segment_of(lazy_param *param, lazy_stream stream, struct lazy_infer_summary *summary,
+                              size_t index, struct lazy_init_segment *out_segment) {
+  struct lazy_init_ticket ticket;
   uint64_t count = 1;
   for (int32_t i = 0; i < param->shape.rank; i++) count *= (uint64_t)param->shape.dims[i];
-  *out_segment =
-      (struct lazy_init_segment){.count = count, .path_hash = key_of(param), .dtype = param->dtype};
-  if (init->initializer == LAZY_INITIALIZER_CONSTANT) {
-    out_segment->rule = LAZY_INIT_CONSTANT;
-    out_segment->a = init->a;
-  } else if (init->initializer == LAZY_INITIALIZER_UNIFORM) {
-    out_segment->rule = LAZY_INIT_UNIFORM;
-    out_segment->a = init->a + (init->b - init->a) / 2;
-    out_segment->b = (init->b - init->a) / 2;
-  }
+  LAZY_TRY(lazyi_init_ticket(&param->init, stream, (lazy_dtype)param->dtype, 0, 0, key_of(param), &ticket));
+  *out_segment = (struct lazy_init_segment){.count = count,
+                                            .path_hash = ticket.path_hash,
+                                            .a = ticket.a,
+                                            .b = ticket.b,
+                                            .dtype = ticket.dtype,
+                                            .rule = ticket.rule,
+                                            .host = ticket.host};
   struct lazy_shape_error error;
   if (lazy_segment_place(out_segment, (int32_t)index, summary, &error) != LAZY_SHAPE_OK)
     return lazy_status_fail(LAZY_STATUS_LIMIT, "too many values to draw at once");
   return LAZY_STATUS_OK;
 }
 
+/* The context's generator of the torch streams moves on only if everything was queued. */
+static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *answer, uint64_t base) {
+  lazyi_core *core = context->core;
+  lazyi_torch_generator *generator = NULL, before;
+  if (context->stream != LAZY_STREAM_KEYED) {
+    LAZY_TRY(lazyi_random_generator(context, &generator));
+    before = *generator;
+  }
+  const lazyi_init_job job = {.answer = answer,
+                              .base = base,
+                              .seed = context->seed,
+                              .stream = context->stream,
+                              .generator = generator};
+  lazy_status status = lazyi_init_draw(&core->launcher, &core->staging, &job, core->stream);
+  if (status != LAZY_STATUS_OK && generator != NULL) *generator = before;
+  return status;
+}
+
 static lazy_status launch(lazy_context *context, const struct lazy_init_segment *segments, size_t count,
                           const struct lazy_infer_summary *summary, uint64_t base) {
-  if (summary->tile_count == 0) return LAZY_STATUS_OK;
   lazyi_core *core = context->core;
-  lazyi_block table;
-  LAZY_TRY(lazyi_arena_alloc(&core->arena, count * sizeof *segments, core->stream, NULL, &table));
-  lazy_status status =
-      lazyi_staging_upload(&core->staging, table.address, segments, count * sizeof *segments, core->stream);
-  if (status == LAZY_STATUS_OK) {
-    struct lazy_k_init_params_params params = {.segments = table.address,
-                                               .base = base,
-                                               .seed = context->seed,
-                                               .segment_count = (uint32_t)count,
-                                               .tile_count = summary->tile_count};
-    status = lazyi_launch(&core->launcher, LAZYI_KERNEL_INIT_PARAMS, summary->tile_count, 128, &params,
-                          core->stream);
+  lazyi_shape_answer answer = {.summary = *summary, .segments = segments};
+  lazyi_block table = {0};
+  lazy_status status = LAZY_STATUS_OK;
+  if (summary->tile_count > 0) { /* the device draws some */
+    LAZY_TRY(lazyi_arena_alloc(&core->arena, count * sizeof *segments, core->stream, NULL, &table));
+    answer.device_segments = table.address;
+    status =
+        lazyi_staging_upload(&core->staging, table.address, segments, count * sizeof *segments, core->stream);
   }
+  if (status == LAZY_STATUS_OK) status = queue_draw(context, &answer, base);
   lazyi_arena_free(&core->arena, table, core->stream);
   return status;
 }
@@ -61,7 +73,7 @@ lazy_status lazyi_draw(lazy_context *context, lazy_param *const *params, size_t 
   uint64_t base = 0;
   lazy_status status = LAZY_STATUS_OK;
   for (size_t i = 0; i < count && status == LAZY_STATUS_OK; i++)
-    status = segment_of(params[i], &summary, i, &segments[i]);
+    status = segment_of(params[i], context->stream, &summary, i, &segments[i]);
   if (status == LAZY_STATUS_OK) status = lazyi_extent_create(context, summary.extent_bytes, &extent, &base);
   if (status == LAZY_STATUS_OK) status = lazyi_core_enter(context->core);
   if (status == LAZY_STATUS_OK) {

@@ -69,6 +69,7 @@ void lazyi_core_release(lazyi_core *core) {
   const lazy_driver *driver = core->device.driver;
   bool entered = lazyi_device_enter(&core->device) == LAZY_STATUS_OK;
   lazyi_arena_deinit(&core->arena); /* waits for the stream */
+  lazyi_blas_destroy(core->blas);
   lazyi_staging_deinit(&core->staging);
   (void)driver->event_destroy(core->order_event);
   (void)driver->stream_destroy(core->stream);
@@ -78,6 +79,14 @@ void lazyi_core_release(lazyi_core *core) {
   (void)pthread_mutex_destroy(&core->first_forward);
   (void)pthread_mutex_destroy(&core->order_lock);
   lazyi_memory_free(core);
+}
+
+lazy_status lazyi_core_open_blas(lazyi_core *core) {
+  (void)pthread_mutex_lock(&core->order_lock);
+  lazy_status status = LAZY_STATUS_OK;
+  if (core->blas == NULL) status = lazyi_blas_create(&core->launcher, &core->blas);
+  (void)pthread_mutex_unlock(&core->order_lock);
+  return status;
 }
 
 /* A wait takes the event's last record at the moment of the call, so one event serves every pair. */

@@ -7,7 +7,7 @@
 
 #include <stdatomic.h>
 
-#include "runtime/launch/launch.h"
+#include "runtime/blas/blas.h"
 #include "runtime/memory/arena.h"
 #include "runtime/memory/staging.h"
 
@@ -20,6 +20,7 @@ typedef struct lazyi_core {
   pthread_mutex_t first_forward; /* serialises first forwards on the device; re-entrant on its thread */
   pthread_mutex_t order_lock;
   lazy_driver_event order_event;
+  lazyi_blas *blas; /* NULL until something multiplies: its library is opened on first use */
   atomic_uint references;
 } lazyi_core;
 
@@ -34,6 +35,9 @@ LAZY_MUST_USE static inline lazy_status lazyi_core_enter(const lazyi_core *core)
   return lazyi_device_enter(&core->device);
 }
 static inline void lazyi_core_leave(const lazyi_core *core) { lazyi_device_leave(&core->device); }
+
+/* Opens what multiplies matrices, if it is not open yet: before a plan that may use `core->blas` runs. */
+LAZY_MUST_USE lazy_status lazyi_core_open_blas(lazyi_core *core);
 
 /* What comes next on `then` starts after what is queued on `first` so far. Between the context's stream and a
    graph's, on both ends of a run. Nothing if they are the same stream. */
