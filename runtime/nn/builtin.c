@@ -1,0 +1,35 @@
+#include <string.h>
+
+#include "runtime/nn/nn.h"
+
+static const lazy_class *const classes[] = {
+    &lazy_class_linear, &lazy_class_lazy_linear, &lazy_class_identity, &lazy_class_flatten,
+    &lazy_class_relu,   &lazy_class_gelu,        &lazy_class_sigmoid,  &lazy_class_tanh,
+    &lazy_class_add,    &lazy_class_sequential,
+};
+
+const lazy_class *lazyi_nn_at(size_t index) {
+  return index < sizeof classes / sizeof *classes ? classes[index] : NULL;
+}
+
+const lazy_class *lazyi_nn_find(const char *name) {
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+    if (strcmp(classes[i]->name, name) == 0) return classes[i];
+  return NULL;
+}
+
+lazy_status lazyi_nn_float_dtype(const char *op, const char *const *names, const lazy_dtype *operands,
+                                 int count, lazy_dtype *out_dtype) {
+  /* what is wanted is what the last operand has: a parameter's dtype was chosen, an input's just came */
+  lazy_dtype wanted = operands[count - 1];
+  for (int i = count; i-- > 0;) {
+    if (!lazy_dtype_is_float(operands[i]))
+      return lazy_status_fail(LAZY_STATUS_INVALID_TYPE, "%s: %s is %s; wanted a floating dtype", op, names[i],
+                              lazy_dtype_name(operands[i]));
+    if (operands[i] != wanted)
+      return lazy_status_fail(LAZY_STATUS_INVALID_TYPE, "%s: %s is %s; wanted %s, as %s", op, names[i],
+                              lazy_dtype_name(operands[i]), lazy_dtype_name(wanted), names[count - 1]);
+  }
+  *out_dtype = wanted;
+  return LAZY_STATUS_OK;
+}
