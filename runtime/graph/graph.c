@@ -1,0 +1,104 @@
+#include "runtime/graph/graph.h"
+
+lazy_status lazy_graph_create(lazy_module *module, const lazy_graph_options *options,
+                              lazy_graph **out_graph) {
+  lazy_context *context = lazy_module_context(module);
+  lazy_graph *graph = lazyi_memory_calloc(1, sizeof *graph);
+  LAZYI_TRY_ALLOC(graph);
+  graph->core = context->core;
+  graph->stream = options != NULL ? options->stream : NULL;
+  if (graph->stream == NULL) {
+    lazy_status status = lazyi_core_enter(graph->core);
+    if (status == LAZY_STATUS_OK) {
+      status =
+          LAZYI_DRIVER(&graph->core->device, stream_create, &graph->stream, LAZY_DRIVER_STREAM_NON_BLOCKING);
+      lazyi_core_leave(graph->core);
+    }
+    if (status != LAZY_STATUS_OK) {
+      lazyi_memory_free(graph);
+      return status;
+    }
+    graph->owns_stream = true;
+  }
+  graph->context = lazyi_context_retain(context);
+  graph->module = lazy_module_retain(module);
+  lazyi_recording_init(&graph->recording, context);
+  *out_graph = graph;
+  return LAZY_STATUS_OK;
+}
+
+static void count_memory(lazy_graph *graph, uint64_t activation_bytes, uint64_t workspace_bytes) {
+  pthread_mutex_lock(&graph->context->lock);
+  graph->context->activation_bytes += activation_bytes;
+  graph->context->workspace_bytes += workspace_bytes;
+  pthread_mutex_unlock(&graph->context->lock);
+}
+
+static void free_slab(lazy_graph *graph) {
+  if (graph->slab.bytes == 0) return;
+  count_memory(graph, (uint64_t)0 - graph->slab_activation_bytes,
+               graph->slab_activation_bytes - graph->slab.bytes);
+  lazyi_arena_free(&graph->core->arena, graph->slab, graph->stream);
+  graph->slab = (lazyi_block){0};
+}
+
+lazy_status lazyi_graph_alloc_slab(lazy_graph *graph, const lazyi_plan_sizes *sizes, lazyi_block *out_slab) {
+  *out_slab = (lazyi_block){0};
+  if (sizes->slab_bytes <= graph->slab.bytes) return LAZY_STATUS_OK;
+  lazy_status status =
+      lazyi_arena_alloc(&graph->core->arena, sizes->slab_bytes, graph->stream, NULL, out_slab);
+  if (status == LAZY_STATUS_OK) return status;
+  return lazy_status_annotate(status, "%llu bytes of activations and %llu of workspace",
+                              (unsigned long long)sizes->activation_bytes,
+                              (unsigned long long)sizes->workspace_bytes);
+}
+
+void lazyi_graph_take_slab(lazy_graph *graph, const lazyi_plan_sizes *sizes, lazyi_block slab) {
+  if (slab.bytes == 0) return;
+  free_slab(graph);
+  graph->slab = slab;
+  graph->slab_activation_bytes = slab.bytes - sizes->workspace_bytes;
+  count_memory(graph, graph->slab_activation_bytes, sizes->workspace_bytes);
+}
+
+void lazyi_graph_drop_slab(lazy_graph *graph, lazyi_block slab) {
+  if (slab.bytes != 0) lazyi_arena_free(&graph->core->arena, slab, graph->stream);
+}
+
+/* A lost device refuses everything here; memory of the host goes all the same. */
+void lazy_graph_destroy(lazy_graph *graph) {
+  if (graph == NULL) return;
+  if (lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
+    free_slab(graph);
+    if (graph->owns_stream) (void)graph->core->device.driver->stream_destroy(graph->stream);
+    lazyi_core_leave(graph->core);
+  }
+  lazyi_plan_cache_deinit(&graph->plans);
+  lazyi_planner_deinit(&graph->planner);
+  lazyi_recording_deinit(&graph->recording);
+  lazy_module_release(graph->module);
+  lazyi_context_release(graph->context);
+  lazyi_memory_free(graph);
+}
+
+lazy_status lazyi_graph_begin(lazy_graph *graph) {
+  if (graph->is_running)
+    return lazy_status_fail(graph->recording.base.is_dry ? LAZY_STATUS_NO_DATA : LAZY_STATUS_BUSY,
+                            "the graph is in the middle of a %s, which has no values yet",
+                            graph->recording.base.is_dry ? "dry run" : "recording");
+  LAZY_TRY(lazyi_core_enter(graph->core));
+  graph->is_running = true;
+  return LAZY_STATUS_OK;
+}
+
+void lazyi_graph_end(lazy_graph *graph) {
+  graph->is_running = false;
+  lazyi_core_leave(graph->core);
+}
+
+lazy_status lazy_graph_synchronize(lazy_graph *graph) {
+  LAZY_TRY(lazyi_graph_begin(graph));
+  lazy_status status = LAZYI_DRIVER(&graph->core->device, stream_synchronize, graph->stream);
+  lazyi_graph_end(graph);
+  return status;
+}

@@ -1,0 +1,59 @@
+/* Running a plan: gathers, launches, copies out. Allocates nothing, waits for nothing. */
+#include "runtime/graph/graph.h"
+#include "runtime/tensor/array.h"
+
+/* An input array with gaps, put together in the slab. */
+static lazy_status gather(const lazy_graph *graph, const lazyi_plan *plan, const lazyi_plan_copy *copy) {
+  const lazy_array *array = graph->recording.inputs.at[plan->tensors[copy->tensor].source];
+  size_t element = lazy_dtype_bytes(array->dtype);
+  struct lazy_k_copy_params params = {.from = array->address,
+                                      .to = graph->slab.address + copy->to,
+                                      .count = copy->bytes / element,
+                                      .rank = array->shape.rank, /* at least 1: a scalar has no gaps */
+                                      .element_bytes = (uint32_t)element};
+  int64_t stride = 1;
+  for (int i = 0; i < LAZY_MAX_RANK; i++) params.sizes[i] = 1;
+  for (int i = array->shape.rank - 1; i >= 0; i--) {
+    params.sizes[i] = array->shape.dims[i];
+    params.from_strides[i] = array->strides[i];
+    params.to_strides[i] = stride;
+    stride *= array->shape.dims[i];
+  }
+  uint32_t grid = lazyi_launch_grid(&graph->core->launcher, params.count, LAZYI_LAUNCH_BLOCK);
+  return lazyi_launch(&graph->core->launcher, LAZYI_KERNEL_COPY, grid, LAZYI_LAUNCH_BLOCK, &params,
+                      graph->stream);
+}
+
+/* An input or parameter that the model returned as it is: the output is a copy, which outlives the caller's
+ * array. */
+static lazy_status copy_out(const lazy_graph *graph, const lazyi_plan *plan, const lazyi_plan_copy *copy) {
+  const lazyi_place *place = plan->places + copy->tensor;
+  uint64_t from =
+      place->region == LAZYI_REGION_INPUT ? graph->recording.inputs.at[place->at]->address : place->at;
+  return LAZYI_DRIVER(&graph->core->device, memcpy_dtod_async, graph->slab.address + copy->to, from,
+                      copy->bytes, graph->stream);
+}
+
+static lazy_status queue_all(const lazy_graph *graph, lazyi_plan *plan) {
+  lazyi_plan_bind(plan, graph->slab.address, graph->recording.inputs.at);
+  for (size_t i = 0; i < plan->gather_count; i++) LAZY_TRY(gather(graph, plan, plan->gathers + i));
+  for (size_t i = 0; i < plan->launch_count; i++) {
+    const lazyi_plan_launch *launch = plan->launches + i;
+    const lazyi_op_call call = lazyi_plan_call(plan, launch, graph->core, graph->stream);
+    lazy_status status = launch->op->launch(&call);
+    if (status != LAZY_STATUS_OK)
+      return lazyi_recording_failed(&graph->recording, graph->recording.node_calls.at[launch->node],
+                                    lazy_status_annotate(status, "%s", launch->op->name));
+  }
+  for (size_t i = 0; i < plan->copy_count; i++) LAZY_TRY(copy_out(graph, plan, plan->copies + i));
+  return LAZY_STATUS_OK;
+}
+
+lazy_status lazyi_graph_run(lazy_graph *graph, lazyi_plan *plan) {
+  /* the caller's arrays were filled on the context's stream; what comes next there may change them */
+  LAZY_TRY(lazyi_core_order(graph->core, graph->core->stream, graph->stream));
+  LAZY_TRY(queue_all(graph, plan));
+  LAZY_TRY(lazyi_core_order(graph->core, graph->stream, graph->core->stream));
+  graph->last = plan;
+  return LAZY_STATUS_OK;
+}
