@@ -21,7 +21,7 @@ struct lazy_context {
   struct lazyi_torch_generator *torch; /* owned; of the torch streams, made on first use */
   void (*warn)(void *user, const char *message);
   void *warn_user;
-  struct lazyi_shape_infer *infer; /* owned; under the first-forward lock, made on first use */
+  struct lazyi_shape_infer *infer;    /* owned; under the first-forward lock, made on first use */
   atomic_uint_least64_t next_ordinal; /* of modules, in order of construction */
   atomic_uint_least64_t next_hook;
   pthread_mutex_t lock;                            /* guards what follows */
