@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "runtime/init/init.h"
 #include "runtime/module/module.h"
 #include "runtime/module/options.h"
 #include "runtime/module/queue.h"
@@ -101,8 +102,11 @@ static lazy_status queue_shaped(lazy_module *module) {
     if (param == NULL || param->state != LAZY_PARAM_STATE_SHAPED || param->queued) continue;
     const lazy_param *fan = param;
     if (param->init.fan_of != NULL) fan = lazyi_module_param(module, param->init.fan_of, NULL);
-    if (fan != NULL && fan->state == LAZY_PARAM_STATE_UNSHAPED) continue;
-    lazyi_param_resolve_init(param, fan != NULL ? &fan->shape : &(lazy_shape){0});
+    if (fan == NULL || fan->state == LAZY_PARAM_STATE_UNSHAPED)
+      return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                              "%s: '%s' takes its fan from '%s', which has no shape", module->type->name,
+                              module->params.at[i].name, param->init.fan_of);
+    LAZY_TRY(lazyi_init_resolve(&param->init, &fan->shape));
     count++;
   }
   if (count == 0) return LAZY_STATUS_OK;

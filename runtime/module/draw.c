@@ -1,13 +1,19 @@
 #include "runtime/module/draw.h"
 
+#include <stdio.h>
+
 #include "kernels/segment_rules.h"
+#include "runtime/init/key.h"
 #include "runtime/module/random.h"
 
-/* The path of a parameter that no module registered: a root of its own. */
+/* A parameter that no module registered is a root of its own, told from others by its place in the queue. */
 static uint64_t key_of(lazy_param *param) {
-  if (param->path_hash == 0 && param->owner != NULL)
-    return lazyi_param_path_hash(param, param->owner, param->owner_name);
-  return param->path_hash;
+  if (param->path_hash != 0) return param->path_hash;
+  if (param->owner != NULL) return lazyi_param_path_hash(param, param->owner, param->owner_name);
+  char ticket[24];
+  (void)snprintf(ticket, sizeof ticket, "%llu", (unsigned long long)param->ticket);
+  const char *parts[] = {"#parameter", ticket};
+  return param->path_hash = lazyi_key_hash_parts(parts, NULL, 2);
 }
 
 /* Every init is resolved: nothing here needs a fan. */

@@ -18,6 +18,9 @@ typedef struct lazyi_param_slot {
   bool owns_name;
 } lazyi_param_slot;
 
+/* Levels of a tree below its root. */
+enum { LAZYI_MODULE_DEPTH = 256 };
+
 struct lazy_module {
   atomic_uint references;
   bool training;

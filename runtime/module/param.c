@@ -1,8 +1,8 @@
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/init/init.h"
 #include "runtime/module/journal.h"
 #include "runtime/module/module.h"
 #include "runtime/module/queue.h"
@@ -70,8 +70,8 @@ lazy_status lazy_param_create(lazy_context *context, const lazy_param_options *o
   if (options->shape != NULL) {
     param->shape = *options->shape;
     param->state = LAZY_PARAM_STATE_SHAPED;
-    lazyi_param_resolve_init(param, &param->shape);
-    lazy_status status = lazyi_queue_reserve(context, 1);
+    lazy_status status = lazyi_init_resolve(&param->init, &param->shape);
+    if (status == LAZY_STATUS_OK) status = lazyi_queue_reserve(context, 1);
     if (status != LAZY_STATUS_OK) {
       lazy_param_release(param);
       return status;
@@ -207,21 +207,4 @@ void lazyi_param_attach(lazy_param *param, lazyi_extent *extent, uint64_t addres
   param->address = address;
   param->state = LAZY_PARAM_STATE_REAL;
   param->queued = false;
-}
-
-/* torch.nn.init.kaiming_uniform_ and Linear.reset_parameters, operation for operation. */
-void lazyi_param_resolve_init(lazy_param *param, const lazy_shape *fan_shape) {
-  lazy_init *init = &param->init;
-  if (init->initializer != LAZY_INITIALIZER_KAIMING_UNIFORM &&
-      init->initializer != LAZY_INITIALIZER_FAN_IN_UNIFORM)
-    return;
-  double fan_in = fan_shape->rank >= 2 ? 1 : 0;
-  for (int32_t i = 1; i < fan_shape->rank; i++) fan_in *= (double)fan_shape->dims[i];
-  double half = 0;
-  if (fan_in > 0 && init->initializer == LAZY_INITIALIZER_FAN_IN_UNIFORM) half = 1.0 / sqrt(fan_in);
-  if (fan_in > 0 && init->initializer == LAZY_INITIALIZER_KAIMING_UNIFORM) {
-    double gain = sqrt(2.0 / (1.0 + init->a * init->a));
-    half = sqrt(3.0) * (gain / sqrt(fan_in));
-  }
-  *init = (lazy_init){.initializer = LAZY_INITIALIZER_UNIFORM, .a = -half, .b = half};
 }

@@ -64,8 +64,4 @@ void lazyi_param_attach(lazy_param *param, lazyi_extent *extent, uint64_t addres
 /* The values of a real parameter as an array that shares its extent. */
 LAZY_MUST_USE lazy_status lazyi_param_wrap(lazy_param *param, lazy_array **out_array);
 
-/* Resolves an init that needs a fan into plain bounds (double, PyTorch's order of operations), given the
-   fan's shape: UNIFORM from a to b. A fan that is not there (rank below 2) counts as none: bounds of 0. */
-void lazyi_param_resolve_init(lazy_param *param, const lazy_shape *fan_shape);
-
 #endif

@@ -1,24 +1,22 @@
 #include <stdio.h>
-#include <string.h>
-#include <xxhash.h>
 
+#include "runtime/init/key.h"
 #include "runtime/module/module.h"
 
-/* Every part is hashed with the hash of those before it as seed: "a" + "bc" and "ab" + "c" differ. */
-static uint64_t add_part(uint64_t hash, const char *part) {
-  return XXH3_64bits_withSeed(part, strlen(part), hash);
-}
-
-static uint64_t hash_module(const lazy_module *module) {
-  if (module->parent != NULL) return add_part(hash_module(module->parent), module->parent_name);
-  if (module->root_name != NULL) return add_part(0, module->root_name);
-  char ordinal[24];
-  (void)snprintf(ordinal, sizeof ordinal, "#%llu", (unsigned long long)module->ordinal);
-  return add_part(0, ordinal);
-}
-
 uint64_t lazyi_module_path_hash(const lazy_module *module, const char *param_name) {
-  return add_part(hash_module(module), param_name);
+  /* Trees are at most LAZYI_MODULE_DEPTH deep: add_child sees to it. */
+  const char *parts[LAZYI_MODULE_DEPTH + 2];
+  size_t first = LAZYI_MODULE_DEPTH + 2;
+  char ordinal[24];
+  parts[--first] = param_name;
+  for (; module->parent != NULL && first > 1; module = module->parent) parts[--first] = module->parent_name;
+  if (module->root_name != NULL) {
+    parts[--first] = module->root_name;
+  } else {
+    (void)snprintf(ordinal, sizeof ordinal, "#%llu", (unsigned long long)module->ordinal);
+    parts[--first] = ordinal;
+  }
+  return lazyi_key_hash_parts(parts + first, NULL, LAZYI_MODULE_DEPTH + 2 - first);
 }
 
 uint64_t lazyi_param_path_hash(lazy_param *param, const lazy_module *module, const char *name) {

@@ -14,8 +14,10 @@ lazy_status lazyi_random_generator(lazy_context *context, lazyi_torch_generator 
 }
 
 void lazy_context_set_seed(lazy_context *context, uint64_t seed) {
+  pthread_mutex_lock(&context->core->first_forward);
   context->seed = seed;
   if (context->torch != NULL) lazyi_torch_seed(context->torch, seed);
+  pthread_mutex_unlock(&context->core->first_forward);
 }
 
 lazy_status lazy_context_set_stream(lazy_context *context, lazy_stream stream) {

@@ -112,11 +112,16 @@ lazy_status lazyi_module_check_idle(const lazy_module *module, const char *doing
   return LAZY_STATUS_OK;
 }
 
-static bool reaches(const lazy_module *from, const lazy_module *to) {
-  if (from == to) return true;
-  for (size_t i = 0; i < from->children.entries.count; i++)
-    if (reaches(lazyi_module_child(from, i), to)) return true;
-  return false;
+/* Levels at and below `from`; SIZE_MAX if `to` is among them. */
+static size_t height(const lazy_module *from, const lazy_module *to) {
+  if (from == to) return SIZE_MAX;
+  size_t most = 0;
+  for (size_t i = 0; i < from->children.entries.count; i++) {
+    size_t below = height(lazyi_module_child(from, i), to);
+    if (below == SIZE_MAX) return below;
+    if (below > most) most = below;
+  }
+  return most + 1;
 }
 
 lazy_status lazy_module_add_child(lazy_module *module, const char *name, lazy_module *child) {
@@ -134,9 +139,15 @@ lazy_status lazy_module_add_child(lazy_module *module, const char *name, lazy_mo
                             lazyi_module_class_name(module), name);
   if (module->pending) return busy(module, "adding a child");
   LAZY_TRY(lazyi_module_check_idle(child, "giving it another parent"));
-  if (reaches(child, module))
+  size_t levels = height(child, module);
+  if (levels == SIZE_MAX)
     return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "%s: the child '%s' would contain itself",
                             lazyi_module_class_name(module), name);
+  for (const lazy_module *at = module; at->parent != NULL; at = at->parent) levels++;
+  if (levels > LAZYI_MODULE_DEPTH)
+    return lazy_status_fail(LAZY_STATUS_LIMIT,
+                            "%s: with the child '%s' the tree is %zu levels deep; at most %d",
+                            lazyi_module_class_name(module), name, levels, LAZYI_MODULE_DEPTH);
   LAZY_TRY(lazyi_map_put(&module->children, name, bytes, child));
   (void)lazy_module_retain(child);
   if (child->parent == NULL) {
