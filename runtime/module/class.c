@@ -21,6 +21,7 @@ void lazyi_options_default(const lazy_class *type, void *self) {
   for (size_t i = 0; i < type->option_count; i++) {
     const lazy_option *option = &type->options[i];
     unsigned char *field = (unsigned char *)self + option->offset;
+    if (option->flags & LAZY_OPTION_IGNORED) continue;
     switch (option->kind) {
       case LAZY_OPTION_INT: *(int64_t *)(void *)field = (int64_t)option->number; break;
       case LAZY_OPTION_FLOAT: *(double *)(void *)field = option->number; break;
