@@ -6,17 +6,23 @@
 #include "kernels/kernel.cuh"
 #include "kernels/segment_rules.h"
 
-/* The walk of one set over all nodes. */
-LAZY_INLINE void walk_node(const struct lazy_k_infer_shapes_params *p, int32_t n, uint64_t set) {
-  const struct lazy_shape_node *node = LAZY_AT(const struct lazy_shape_node, p->nodes) + n;
+/* Sets of a tile: a thread each on the GPU; on the host few enough for their live rows to stay in cache. */
+#ifdef __CUDACC__
+#define TILE_SETS LAZY_BLOCK
+#else
+#define TILE_SETS 64
+#endif
+
+LAZY_INLINE struct lazy_rule_call call_of(const struct lazy_k_infer_shapes_params *p,
+                                          const struct lazy_shape_node *node) {
   struct lazy_rule_call call;
   call.node = node;
   call.operands = LAZY_AT(const int32_t, p->operands) + node->operands;
   call.attributes = LAZY_AT(const int64_t, p->attributes) + node->attributes;
-  call.rows = LAZY_AT(int64_t, p->rows) + set;
+  call.rows = LAZY_AT(int64_t, p->rows);
   call.stride = p->stride;
-  call.error = LAZY_AT(struct lazy_shape_error, p->errors) + set;
-  if (lazy_shape_rule_run(&call) != LAZY_SHAPE_OK) call.error->node = n;
+  call.error = LAZY_AT(struct lazy_shape_error, p->errors);
+  return call;
 }
 
 LAZY_INLINE void clear_error(struct lazy_shape_error *error) {
@@ -25,27 +31,69 @@ LAZY_INLINE void clear_error(struct lazy_shape_error *error) {
   error->found = error->wanted = 0;
 }
 
+#ifndef __CUDACC__
+LAZY_INLINE void walk_set(const struct lazy_rule_call *node_call, int32_t rule, int32_t n, uint64_t set) {
+  struct lazy_rule_call call = *node_call;
+  call.rows += set;
+  call.error += set;
+  if (call.error->code == LAZY_SHAPE_OK && lazy_shape_rule_run_as(&call, rule) != LAZY_SHAPE_OK)
+    call.error->node = n;
+}
+
+/* One node for the sets of a tile. With a `rule` that the compiler knows, one tight loop for each. */
+LAZY_INLINE void walk_sets(const struct lazy_rule_call *call, int32_t rule, int32_t n, uint64_t first,
+                           uint64_t count, const lazyi_host_block *block) {
+  const bool forward = block->order == LAZYI_HOST_ORDER_FORWARD;
+  for (uint64_t i = 0; i < count; i++)
+    walk_set(call, rule, n, first + (forward ? i : lazy_host_step(block, i, count, 1)));
+}
+
+/* The rule `given`: whole rows, the same for every set. */
+LAZY_INLINE void fill_sets(const struct lazy_rule_call *call, uint64_t first, uint64_t count) {
+  for (int32_t i = 0; i < call->node->attribute_count; i++) {
+    int64_t *to = rule_output(call, i / LAZY_ROW) + (i % LAZY_ROW) * call->stride + first;
+    const int64_t value = call->attributes[i];
+    for (uint64_t set = 0; set < count; set++) to[set] = value;
+  }
+}
+#endif
+
 LAZY_KERNEL(lazy_k_infer_shapes) {
+  const struct lazy_shape_node *nodes = LAZY_AT(const struct lazy_shape_node, p.nodes);
   struct lazy_shape_error *errors = LAZY_AT(struct lazy_shape_error, p.errors);
   const uint64_t sets = (uint64_t)p.set_count;
-  LAZY_EACH_TILE(tile, (sets + LAZY_BLOCK - 1) / LAZY_BLOCK) {
+  LAZY_EACH_TILE(tile, (sets + TILE_SETS - 1) / TILE_SETS) {
 #ifdef __CUDACC__
     LAZY_EACH_THREAD (t) {
-      const uint64_t set = tile * LAZY_BLOCK + t;
+      const uint64_t set = tile * TILE_SETS + t;
       if (set < sets) {
         clear_error(errors + set);
-        for (int32_t n = 0; n < p.node_count && errors[set].code == LAZY_SHAPE_OK; n++) walk_node(&p, n, set);
+        int32_t code = LAZY_SHAPE_OK;
+        for (int32_t n = 0; n < p.node_count && code == LAZY_SHAPE_OK; n++) {
+          const struct lazy_shape_node node = nodes[n];
+          struct lazy_rule_call call = call_of(&p, &node);
+          call.rows += set;
+          call.error += set;
+          code = lazy_shape_rule_run(&call);
+          if (code != LAZY_SHAPE_OK) call.error->node = n;
+        }
       }
     }
 #else
     /* Nodes outside, sets inside: a node is decoded once per tile, and the rows of a tile stay in cache. */
-    const uint64_t first = tile * LAZY_BLOCK, count = sets - first < LAZY_BLOCK ? sets - first : LAZY_BLOCK;
+    const uint64_t first = tile * TILE_SETS, count = sets - first < TILE_SETS ? sets - first : TILE_SETS;
     for (uint64_t i = 0; i < count; i++) clear_error(errors + first + i);
-    for (int32_t n = 0; n < p.node_count; n++)
-      for (uint64_t i = 0; i < count; i++) {
-        const uint64_t set = first + lazy_host_step(lazy_block, i, count, 1);
-        if (errors[set].code == LAZY_SHAPE_OK) walk_node(&p, n, set);
+    for (int32_t n = 0; n < p.node_count; n++) {
+      const struct lazy_shape_node node = nodes[n];
+      const struct lazy_rule_call call = call_of(&p, &node);
+      switch (node.rule) {
+        case LAZY_RULE_GIVEN: fill_sets(&call, first, count); break;
+        case LAZY_RULE_SAME: walk_sets(&call, LAZY_RULE_SAME, n, first, count, lazy_block); break;
+        case LAZY_RULE_LINEAR: walk_sets(&call, LAZY_RULE_LINEAR, n, first, count, lazy_block); break;
+        case LAZY_RULE_TALLY: walk_sets(&call, LAZY_RULE_TALLY, n, first, count, lazy_block); break;
+        default: walk_sets(&call, node.rule, n, first, count, lazy_block); break;
       }
+    }
 #endif
   }
   if (p.summary != 0) {

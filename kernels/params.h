@@ -9,7 +9,8 @@
 /* ---- shape tables: infer_shapes -------------------------------------------------------------------- */
 
 /* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the
-   rank. Rank -1 is an unshaped parameter. Row `slot` of set `s` has element i at rows[(slot * 9 + i) * stride
+   rank. Rank -1 is an unshaped parameter, its dims are all 1. Row `slot` of set `s` has element i at
+   rows[(slot * 9 + i) * stride
    + s]: the set index runs fastest, so that one thread per set reads and writes coalesced. */
 enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
 #define LAZY_RANK_UNSHAPED (-1)
@@ -20,9 +21,8 @@ enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
 /* (attributes, input shapes, known parameter shapes) -> (parameter shapes, output shapes, error).
    A known shape is unified with what the rule says, never overwritten. */
 enum lazy_shape_rule {
-  LAZY_RULE_GIVEN = 0,     /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: their
-                              rows; one: their rank, the sizes do not matter (an unshaped parameter) */
-  LAZY_RULE_SAME = 1,      /* output = input 0 */
+  LAZY_RULE_GIVEN = 0, /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: rows */
+  LAZY_RULE_SAME = 1,  /* output = input 0 */
   LAZY_RULE_BROADCAST = 2, /* output = inputs broadcast together */
   LAZY_RULE_LINEAR = 3, /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
   LAZY_RULE_FLATTEN = 4, /* attributes: start_dim, end_dim (negative from the end) */

@@ -12,7 +12,7 @@
 #ifdef __CUDACC__
 #define LAZY_RULE_INLINE static __device__ __forceinline__
 #else
-#define LAZY_RULE_INLINE static inline
+#define LAZY_RULE_INLINE static inline __attribute__((always_inline, unused))
 #endif
 
 /* ---- sizes ------------------------------------------------------------------------------------------- */
@@ -107,10 +107,9 @@ LAZY_RULE_INLINE int32_t rule_unify_rank(const struct lazy_rule_call *call, int3
   return LAZY_SHAPE_UNSHAPED;
 }
 
-/* Writes an unshaped parameter's row; sizes of rank 1 and 2, the rest ones. */
+/* Writes an unshaped parameter's row, whose sizes are ones so far: those of rank 1 (`last`) or 2. */
 LAZY_RULE_INLINE void rule_write(const struct lazy_rule_call *call, int64_t *row, int32_t rank,
                                  lazy_dim before_last, lazy_dim last) {
-  for (int32_t i = 0; i < LAZY_ROW_DIMS - 2; i++) LAZY_ROW_AT(row, i) = 1;
   LAZY_ROW_AT(row, LAZY_ROW_DIMS - 2) = before_last;
   LAZY_ROW_AT(row, LAZY_ROW_DIMS - 1) = last;
   LAZY_ROW_AT(row, LAZY_ROW_RANK) = rank;
@@ -123,10 +122,6 @@ LAZY_RULE_INLINE int32_t rule_given(const struct lazy_rule_call *call) {
   if (call->node->attribute_count == 0) return LAZY_SHAPE_OK;
   for (int32_t output = 0; output < outputs; output++) {
     int64_t *row = rule_output(call, output);
-    if (call->node->attribute_count == 1) {
-      LAZY_ROW_AT(row, LAZY_ROW_RANK) = call->attributes[0];
-      continue;
-    }
     for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(row, i) = call->attributes[output * LAZY_ROW + i];
   }
   return LAZY_SHAPE_OK;
@@ -249,24 +244,27 @@ LAZY_RULE_INLINE int32_t rule_tally(const struct lazy_rule_call *call) {
 
 /* ---- the walk ---------------------------------------------------------------------------------------- */
 
-/* Runs one node's rule. LAZY_SHAPE_OK, or the code of the error that `call->error` now holds, all but its
- * node. */
-LAZY_RULE_INLINE int32_t lazy_shape_rule_run(const struct lazy_rule_call *call) {
+/* Runs one node's rule, which is `rule`: LAZY_SHAPE_OK, or the code of the error that `call->error` now
+   holds, all but its node. */
+LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *call, int32_t rule) {
   int32_t inputs = call->node->input_count;
   for (int32_t input = 0; input < inputs; input++) {
     const int64_t *row = rule_row(call, input);
     if (LAZY_ROW_AT(row, LAZY_ROW_RANK) < 0)
       return rule_fail(call, LAZY_SHAPE_UNSHAPED, input, -1, LAZY_RANK_UNSHAPED, 0);
   }
-  switch (call->node->rule) {
+  switch (rule) {
     case LAZY_RULE_GIVEN: return rule_given(call);
     case LAZY_RULE_SAME: return rule_same(call);
     case LAZY_RULE_BROADCAST: return rule_broadcast(call);
     case LAZY_RULE_LINEAR: return rule_linear(call);
     case LAZY_RULE_FLATTEN: return rule_flatten(call);
     case LAZY_RULE_TALLY: return rule_tally(call);
-    default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, call->node->rule, LAZY_RULE_COUNT);
+    default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, rule, LAZY_RULE_COUNT);
   }
+}
+LAZY_RULE_INLINE int32_t lazy_shape_rule_run(const struct lazy_rule_call *call) {
+  return lazy_shape_rule_run_as(call, call->node->rule);
 }
 
 #endif

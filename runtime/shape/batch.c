@@ -50,12 +50,13 @@ static lazy_status emit_attributes(compiler *c, const int64_t *values, size_t co
   return LAZY_STATUS_OK;
 }
 
-/* Fills a row: LAZY_ROW values, or (one value) its rank alone. */
-static lazy_status emit_given(compiler *c, int32_t row, const int64_t *values, uint16_t count) {
-  const struct lazy_shape_node node = {.rule = LAZY_RULE_GIVEN, .output_count = 1, .attribute_count = count};
+/* Fills a row with LAZY_ROW values. */
+static lazy_status emit_given(compiler *c, int32_t row, const int64_t *values) {
+  const struct lazy_shape_node node = {
+      .rule = LAZY_RULE_GIVEN, .output_count = 1, .attribute_count = LAZY_ROW};
   LAZY_TRY(emit(c, node, 0));
   LAZY_TRY(emit_operand(c, row));
-  return emit_attributes(c, values, count);
+  return emit_attributes(c, values, LAZY_ROW);
 }
 
 /* A row for a slot that has none yet. There is room for all in free_rows. */
@@ -67,14 +68,13 @@ static void take_row(compiler *c, lazyi_shape_place *place) {
 
 /* Fills a slot's row with what the table was given for it: its shape, or that it has none. */
 static lazy_status define(compiler *c, int32_t slot) {
-  static const int64_t unshaped = LAZY_RANK_UNSHAPED;
+  static const int64_t unshaped[LAZY_ROW] = {1, 1, 1, 1, 1, 1, 1, 1, LAZY_RANK_UNSHAPED};
   lazyi_shape_place *place = c->program->places.at + slot;
   if (place->defined) return LAZY_STATUS_OK;
   take_row(c, place);
   place->defined = true;
-  if (c->table->known.at[slot])
-    return emit_given(c, place->row, c->table->rows.at + (size_t)slot * LAZY_ROW, LAZY_ROW);
-  return emit_given(c, place->row, &unshaped, 1);
+  const int64_t *known = c->table->rows.at + (size_t)slot * LAZY_ROW;
+  return emit_given(c, place->row, c->table->known.at[slot] ? known : unshaped);
 }
 
 static lazy_status tally(compiler *c, int32_t slot) {
@@ -158,7 +158,7 @@ static lazy_status compile(compiler *c) {
   lazyi_shape_program *program = c->program;
   int32_t wanted_count = c->batch->wanted_count;
   LAZY_TRY(lay_out(c));
-  if (c->tally_row != 0) LAZY_TRY(emit_given(c, c->tally_row, zeros, LAZY_ROW));
+  if (c->tally_row != 0) LAZY_TRY(emit_given(c, c->tally_row, zeros));
   for (int32_t n = 0; n < (int32_t)c->table->nodes.count; n++) LAZY_TRY(compile_node(c, n));
   for (size_t t = 0; c->tally_row != 0 && t < c->table->tickets.count; t++) {
     int32_t slot = c->table->tickets.at[t].slot; /* of a parameter that no node uses, or an input */
@@ -193,7 +193,7 @@ typedef struct batch_run {
   const lazyi_shape_batch *batch;
   lazyi_shape_layout layout;
   size_t input_rows, wanted_rows, tally_row, errors; /* offsets of the memory */
-  int64_t stride;
+  int64_t sets, stride;                              /* of a chunk */
 } batch_run;
 
 /* The code of what makes a shape no shape, or LAZY_SHAPE_OK. */
@@ -282,17 +282,18 @@ static void unpack(const batch_run *run, int64_t first, int64_t count, struct la
   }
 }
 
-/* Sets of a chunk: as many as fit the bound. Long strides are kept off powers of two, so that the rows of one
-   block of sets do not fall into the same cache sets. */
+/* Sets of a chunk: as many as fit the bound. */
 static int64_t chunk_sets(const lazyi_shape_program *program, int64_t set_count) {
   size_t set_bytes =
       (size_t)program->row_count * LAZY_ROW * sizeof(int64_t) + sizeof(struct lazy_shape_error);
   int64_t sets = (int64_t)(chunk_bytes / set_bytes);
   if (sets > set_count) sets = set_count;
-  sets = (sets + LAZYI_LAUNCH_BLOCK - 1) / LAZYI_LAUNCH_BLOCK * LAZYI_LAUNCH_BLOCK;
-  if (sets > 8192) sets = sets / 8192 * 8192 + LAZYI_LAUNCH_BLOCK;
   return sets < LAZYI_LAUNCH_BLOCK ? LAZYI_LAUNCH_BLOCK : sets;
 }
+
+/* Rows of a set lie a stride apart. 40 elements past a multiple of 512 puts the places that a set touches
+   into different sets of the cache: at a multiple of 4 KiB all of them would fall into one. */
+static int64_t chunk_stride(int64_t sets) { return (sets - 40 + 511) / 512 * 512 + 40; }
 
 static lazy_status check_batch(const lazyi_shape_table *table, const lazyi_shape_batch *batch) {
   if (batch->set_count < 0 || batch->input_count < 0 || batch->wanted_count < 0)
@@ -317,7 +318,8 @@ lazy_status lazyi_shape_infer_batch(lazyi_shape_infer *infer, const lazyi_shape_
   if (out_totals != NULL) c.tally_row = read_back(batch->wanted_count);
   LAZY_TRY(compile(&c));
 
-  batch_run run = {.infer = infer, .batch = batch, .stride = chunk_sets(program, batch->set_count)};
+  batch_run run = {.infer = infer, .batch = batch, .sets = chunk_sets(program, batch->set_count)};
+  run.stride = chunk_stride(run.sets);
   size_t end = 0, row_bytes = (size_t)run.stride * LAZY_ROW * sizeof(int64_t);
   size_t nodes = lazyi_shape_layout_place(&end, program->nodes.count, sizeof(struct lazy_shape_node));
   size_t operands = lazyi_shape_layout_place(&end, program->operands.count, sizeof(int32_t));
@@ -337,8 +339,8 @@ lazy_status lazyi_shape_infer_batch(lazyi_shape_infer *infer, const lazyi_shape_
     memcpy(infer->staging + attributes, program->attributes.at,
            program->attributes.count * sizeof *program->attributes.at);
 
-  for (int64_t first = 0; first < batch->set_count; first += run.stride) {
-    int64_t count = batch->set_count - first < run.stride ? batch->set_count - first : run.stride;
+  for (int64_t first = 0; first < batch->set_count; first += run.sets) {
+    int64_t count = batch->set_count - first < run.sets ? batch->set_count - first : run.sets;
     pack_inputs(&run, first, count);
     const struct lazy_k_infer_shapes_params params = {
         .nodes = infer->memory + nodes,
