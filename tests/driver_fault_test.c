@@ -204,16 +204,16 @@ TEST(driver_fault, cap_and_peak) {
 TEST(driver_fault, bytes_are_right_after_random_allocations) {
   fixture f;
   CHECK_OR_RETURN(fixture_open("fault", &f));
-  enum { BLOCKS = 700 };
+  enum { BLOCKS = 6000 }; /* so many that their places in the table collide */
   static lazy_driver_address addresses[BLOCKS];
   static size_t sizes[BLOCKS];
   size_t live = 0, peak = 0;
   lazyi_fault_reset();
   memset(sizes, 0, sizeof sizes);
-  for (int step = 0; step < 6000; step++) {
+  for (int step = 0; step < 30000; step++) {
     size_t i = check_random_below(env, BLOCKS);
     if (sizes[i] == 0) {
-      sizes[i] = 1 + check_random_below(env, 3000);
+      sizes[i] = 1 + check_random_below(env, 700);
       ASSERT_EQ(f.driver->mem_alloc(&addresses[i], sizes[i]), 0);
       live += sizes[i];
       if (live > peak) peak = live;

@@ -102,4 +102,22 @@ static inline int fixture_launch(const fixture *f, lazy_driver_function function
   return f->driver->launch_kernel(function, blocks, 1, 1, 128, 1, 1, 0, stream, parameters, NULL);
 }
 
+/* A test that runs twice: with commands deferred in a seeded order, and on the worker pool. */
+#define CONFORMS(name)                      \
+  static void name(check_env *env);         \
+  TEST_ON_DRIVERS(driver, name) {           \
+    lazyi_host_set_schedule(env->seed | 1); \
+    name(env);                              \
+    lazyi_host_set_schedule(0);             \
+    name(env);                              \
+    lazyi_host_set_schedule(1);             \
+  }                                         \
+  static void name(__attribute__((unused)) check_env *env)
+
+#define OPEN(f)                                     \
+  fixture f;                                        \
+  CHECK_OR_RETURN(fixture_open(env->device, &(f))); \
+  const lazy_driver *driver = (f).driver;           \
+  (void)driver
+
 #endif

@@ -339,8 +339,13 @@ TEST(driver_host, many_threads_submit) {
 }
 
 static void raise_flag(void *user) { atomic_store((atomic_int *)user, 1); }
-static void await_flag(void *user) {
-  while (atomic_load((atomic_int *)user) == 0) usleep(100);
+struct gate {
+  atomic_int entered, open;
+};
+static void pass_gate(void *user) {
+  struct gate *gate = user;
+  atomic_store(&gate->entered, 1);
+  while (atomic_load(&gate->open) == 0) usleep(100);
 }
 
 static bool flag_comes(atomic_int *flag) {
@@ -374,25 +379,37 @@ TEST(driver_host, a_blocked_host_function_holds_up_its_stream_only) {
     use(true, 0, workers[i]);
     fixture f;
     CHECK_OR_RETURN(fixture_open("host", &f));
-    atomic_int flag = 0;
-    lazy_driver_stream blocked, open;
+    const lazy_driver *driver = f.driver;
+    struct gate first = {0}, second = {0};
+    lazy_driver_stream blocked[2], source, open;
     lazy_driver_address memory;
+    lazy_driver_event event;
     uint64_t found[64];
-    ASSERT_EQ(f.driver->stream_create(&blocked, 1), 0);
-    ASSERT_EQ(f.driver->stream_create(&open, 1), 0);
-    ASSERT_EQ(f.driver->mem_alloc(&memory, sizeof found), 0);
-    EXPECT_EQ(f.driver->launch_host_func(blocked, await_flag, &flag), 0);
+    for (size_t k = 0; k < 2; k++) ASSERT_EQ(driver->stream_create(&blocked[k], 1), 0);
+    ASSERT_EQ(driver->stream_create(&source, 1), 0);
+    ASSERT_EQ(driver->stream_create(&open, 1), 0);
+    ASSERT_EQ(driver->event_create(&event, 0), 0);
+    ASSERT_EQ(driver->mem_alloc(&memory, sizeof found), 0);
+    EXPECT_EQ(driver->launch_host_func(blocked[0], pass_gate, &first), 0);
+    EXPECT_TRUE(flag_comes(&first.entered));
+    /* With one pool thread the second function finds none; the thread that waits below must not take it. */
+    EXPECT_EQ(driver->launch_host_func(blocked[1], pass_gate, &second), 0);
     struct fixture_affine p = {memory, 0, 64, 0, 9};
-    EXPECT_EQ(fixture_launch(&f, f.affine, 8, open, &p), 0);
-    EXPECT_EQ(f.driver->memcpy_dtoh_async(found, memory, sizeof found, open), 0);
-    EXPECT_EQ(f.driver->stream_synchronize(open), 0);
+    EXPECT_EQ(fixture_launch(&f, f.affine, 8, source, &p), 0);
+    EXPECT_EQ(driver->event_record(event, source), 0);
+    EXPECT_EQ(driver->stream_wait_event(open, event, 0), 0);
+    EXPECT_EQ(driver->memcpy_dtoh_async(found, memory, sizeof found, open), 0);
+    EXPECT_EQ(driver->stream_synchronize(open), 0);
     EXPECT_EQ(found[63], 9u);
-    EXPECT_EQ(f.driver->stream_query(blocked), LAZY_DRIVER_NOT_READY);
-    atomic_store(&flag, 1);
-    EXPECT_EQ(f.driver->stream_synchronize(blocked), 0);
-    EXPECT_EQ(f.driver->stream_destroy(blocked), 0);
-    EXPECT_EQ(f.driver->stream_destroy(open), 0);
-    EXPECT_EQ(f.driver->mem_free(memory), 0);
+    for (size_t k = 0; k < 2; k++) EXPECT_EQ(driver->stream_query(blocked[k]), LAZY_DRIVER_NOT_READY);
+    atomic_store(&first.open, 1);
+    atomic_store(&second.open, 1);
+    for (size_t k = 0; k < 2; k++) EXPECT_EQ(driver->stream_synchronize(blocked[k]), 0);
+    for (size_t k = 0; k < 2; k++) EXPECT_EQ(driver->stream_destroy(blocked[k]), 0);
+    EXPECT_EQ(driver->stream_destroy(source), 0);
+    EXPECT_EQ(driver->stream_destroy(open), 0);
+    EXPECT_EQ(driver->event_destroy(event), 0);
+    EXPECT_EQ(driver->mem_free(memory), 0);
     fixture_close(&f);
   }
   use_default();

@@ -9,7 +9,7 @@
 
 static lazy_status open_table(const lazy_driver *driver, int ordinal, const char *provider,
                               lazyi_device *out_device) {
-  lazyi_device device = {.driver = driver, .ordinal = ordinal, .is_host = driver != NULL};
+  lazyi_device device = {.driver = driver, .ordinal = ordinal};
   int count = 0, number = 0;
   LAZY_TRY(LAZYI_DRIVER(&device, init, 0));
   LAZY_TRY(LAZYI_DRIVER(&device, device_get_count, &count));
