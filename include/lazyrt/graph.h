@@ -77,7 +77,8 @@ typedef struct lazy_plan_totals {
   uint64_t activation_bytes;     /* peak of what is live at once, in one slab, outputs included */
   uint64_t activation_sum_bytes; /* without sharing */
   uint64_t workspace_bytes;
-  uint64_t device_bytes; /* what all of it takes from the driver */
+  uint64_t inference_bytes; /* scratch of the one inference launch; 0 where nothing is lazy */
+  uint64_t device_bytes;    /* what all of it takes from the driver, in a context that holds nothing yet */
   int64_t node_count;
 } lazy_plan_totals;
 
@@ -92,9 +93,9 @@ LAZY_API void lazy_plan_release(lazy_plan *plan);
 /* Many input shape sets of one recording: set `s` has inputs shapes[s * input_count ...]. One launch per
    chunk of sets; one bad set does not spoil the others. */
 typedef struct lazy_plan_set {
-  lazy_status status; /* OK, or why this set does not fit; words by lazy_graph_plan on it alone */
-  uint64_t parameter_count;
-  lazy_shape output; /* of the first output */
+  lazy_status status;       /* OK, or why this set does not fit; words by lazy_graph_plan on it alone */
+  uint64_t parameter_count; /* elements of all parameters and buffers that the call reaches */
+  lazy_shape output;        /* of the first output */
 } lazy_plan_set;
 LAZY_CHECKED lazy_status lazy_graph_plan_sets(lazy_graph *graph, const lazy_spec *specs,
                                               const lazy_shape *shapes, size_t input_count, size_t set_count,

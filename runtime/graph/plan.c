@@ -265,6 +265,16 @@ lazy_status lazyi_plan_create(lazyi_planner *planner, const lazyi_recording *rec
   return status;
 }
 
+lazy_status lazyi_plan_measure(lazyi_planner *planner, const lazyi_recording *recording,
+                               lazyi_plan_sizes *out_sizes) {
+  lazyi_plan *plan = NULL;
+  LAZY_TRY(lazyi_plan_key_make(&planner->key, recording));
+  LAZY_TRY(lazyi_plan_create(planner, recording, &plan));
+  *out_sizes = plan->sizes;
+  lazyi_plan_destroy(plan);
+  return LAZY_STATUS_OK;
+}
+
 void lazyi_plan_bind_params(lazyi_plan *plan, const lazyi_plan_key *key) {
   plan->fingerprint = key->fingerprint;
   for (size_t i = 0; i < plan->tensor_count; i++) {

@@ -125,6 +125,10 @@ void lazyi_plan_bind(lazyi_plan *plan, uint64_t slab, lazy_array *const *inputs)
 lazyi_op_call lazyi_plan_call(const lazyi_plan *plan, const lazyi_plan_launch *launch, lazyi_core *core,
                               lazy_driver_stream stream);
 
+/* How memory is laid out for a recording whose rows are all known, without a plan to run. Keys the planner. */
+LAZY_MUST_USE lazy_status lazyi_plan_measure(lazyi_planner *planner, const lazyi_recording *recording,
+                                             lazyi_plan_sizes *out_sizes);
+
 /* The most recently used plans of a graph. */
 enum { LAZYI_PLAN_CACHE_SIZE = 16 };
 typedef struct lazyi_plan_cache {

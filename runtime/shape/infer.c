@@ -47,6 +47,8 @@ static size_t with_headroom(size_t bytes) {
   return lazyi_add_size(bytes, bytes / 2, &roomy) && lazyi_align_size(roomy, 4096, &roomy) ? roomy : bytes;
 }
 
+size_t lazyi_shape_infer_bytes(const lazyi_shape_infer *infer) { return infer->memory_bytes; }
+
 lazy_status lazyi_shape_scratch_reserve(lazyi_shape_infer *infer, const lazyi_shape_layout *layout,
                                         lazy_driver_stream stream) {
   const lazyi_device *device = infer->launcher->device;

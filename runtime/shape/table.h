@@ -69,6 +69,8 @@ typedef struct lazyi_shape_infer lazyi_shape_infer;
 LAZY_MUST_USE lazy_status lazyi_shape_infer_create(struct lazyi_launcher *launcher,
                                                    lazyi_shape_infer **out_infer);
 void lazyi_shape_infer_destroy(lazyi_shape_infer *infer);
+/* Device memory it holds. */
+size_t lazyi_shape_infer_bytes(const lazyi_shape_infer *infer);
 
 typedef struct lazyi_shape_answer {
   struct lazy_shape_error
