@@ -2,8 +2,10 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/blas/provider.h"
@@ -22,6 +24,8 @@ typedef void (*gemv_f32)(int order, int trans, int m, int n, float alpha, const 
 typedef void (*gemv_f64)(int order, int trans, int m, int n, double alpha, const double *a, int a_row,
                          const double *x, int x_step, double beta, double *y, int y_step);
 
+enum { BUCKETS = 256, BUCKET_RECORDS = 16 };
+
 typedef struct cblas {
   const lazyi_device *device;
   void *library;
@@ -30,15 +34,16 @@ typedef struct cblas {
   gemv_f32 sgemv;
   gemv_f64 dgemv;
   pthread_mutex_t records_lock;
-  struct record *spare; /* finished, ready for the next call */
-  struct record *all;
+  struct record *buckets[BUCKETS]; /* by hash of the call */
   char name[64];
 } cblas;
 
-/* A queued call. Kept for good: in steady state every call finds a spare one. */
+/* A call, which is only read: however often it is queued before it first runs, one record serves. In a steady
+   state, where the same calls come again, nothing is allocated and nothing waits. */
 typedef struct record {
   cblas *owner;
-  struct record *next_spare, *next;
+  struct record *next; /* in its bucket */
+  atomic_uint queued;  /* times that it has still to run; changes from 0 only under the lock */
   lazyi_gemm call;
 } record;
 
@@ -46,29 +51,51 @@ typedef struct record {
    helps nobody. */
 static pthread_mutex_t product_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static record *take_record(cblas *blas) {
+/* The call with its padding cleared, so that equal ones are equal bytes. */
+static lazyi_gemm normal(const lazyi_gemm *call) {
+  lazyi_gemm same;
+  memset(&same, 0, sizeof same);
+  same.a = call->a, same.b = call->b, same.c = call->c, same.bias = call->bias;
+  same.m = call->m, same.n = call->n, same.k = call->k;
+  same.a_row = call->a_row, same.b_row = call->b_row, same.c_row = call->c_row;
+  same.batch = call->batch;
+  same.a_batch = call->a_batch, same.b_batch = call->b_batch, same.c_batch = call->c_batch;
+  same.alpha = call->alpha, same.beta = call->beta;
+  same.dtype = call->dtype;
+  same.a_transposed = call->a_transposed, same.b_transposed = call->b_transposed;
+  return same;
+}
+
+/* The bucket's record of this call; else an idle one where the bucket is long enough; else NULL. */
+static record *find_record(record *first, const lazyi_gemm *call) {
+  record *idle = NULL;
+  int count = 0;
+  for (record *at = first; at != NULL; at = at->next, count++) {
+    if (memcmp(&at->call, call, sizeof *call) == 0) return at;
+    if (atomic_load_explicit(&at->queued, memory_order_acquire) == 0) idle = at;
+  }
+  return count >= BUCKET_RECORDS ? idle : NULL;
+}
+
+static record *take_record(cblas *blas, const lazyi_gemm *call) {
+  const lazyi_gemm same = normal(call);
+  record **bucket = &blas->buckets[XXH3_64bits(&same, sizeof same) % BUCKETS];
   pthread_mutex_lock(&blas->records_lock);
-  record *taken = blas->spare;
-  if (taken != NULL) blas->spare = taken->next_spare;
-  pthread_mutex_unlock(&blas->records_lock);
-  if (taken != NULL) return taken;
-  taken = lazyi_memory_alloc(sizeof *taken);
-  if (taken == NULL) return NULL;
-  taken->owner = blas;
-  pthread_mutex_lock(&blas->records_lock);
-  taken->next = blas->all;
-  blas->all = taken;
+  record *taken = find_record(*bucket, &same);
+  if (taken == NULL && (taken = lazyi_memory_calloc(1, sizeof *taken)) != NULL) {
+    taken->owner = blas;
+    taken->next = *bucket;
+    *bucket = taken;
+  }
+  if (taken != NULL) {
+    if (atomic_load_explicit(&taken->queued, memory_order_acquire) == 0) taken->call = same;
+    atomic_fetch_add_explicit(&taken->queued, 1, memory_order_relaxed);
+  }
   pthread_mutex_unlock(&blas->records_lock);
   return taken;
 }
 
-static void give_record(record *given) {
-  cblas *blas = given->owner;
-  pthread_mutex_lock(&blas->records_lock);
-  given->next_spare = blas->spare;
-  blas->spare = given;
-  pthread_mutex_unlock(&blas->records_lock);
-}
+static void give_record(record *given) { atomic_fetch_sub_explicit(&given->queued, 1, memory_order_release); }
 
 /* The memory behind a device address: this provider belongs to the host device. */
 static void *memory_at(uint64_t address) { return (void *)(uintptr_t)lazyi_host_untag(address); }
@@ -118,9 +145,8 @@ static bool serves(void *state, const lazyi_gemm *g) {
 
 static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream stream) {
   cblas *blas = state;
-  record *queued = take_record(blas);
+  record *queued = take_record(blas, call);
   LAZYI_TRY_ALLOC(queued);
-  queued->call = *call;
   lazy_status status = LAZYI_DRIVER(blas->device, launch_host_func, stream, run, queued);
   if (status != LAZY_STATUS_OK) give_record(queued);
   return status;
@@ -128,11 +154,12 @@ static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream 
 
 static void close_library(void *state) {
   cblas *blas = state;
-  while (blas->all != NULL) {
-    record *freed = blas->all;
-    blas->all = freed->next;
-    lazyi_memory_free(freed);
-  }
+  for (int i = 0; i < BUCKETS; i++)
+    while (blas->buckets[i] != NULL) {
+      record *freed = blas->buckets[i];
+      blas->buckets[i] = freed->next;
+      lazyi_memory_free(freed);
+    }
   pthread_mutex_destroy(&blas->records_lock);
   dlclose(blas->library);
   lazyi_memory_free(blas);
