@@ -159,7 +159,8 @@ static lazy_status place_tensors(lazyi_planner *planner, lazyi_plan *plan) {
                                  LAZY_PARAM_ALIGNMENT, planner->offsets.at, &summary));
   plan->sizes.activation_bytes = summary.peak_bytes;
   for (size_t i = 0; i < planner->items.count; i++)
-    plan->sizes.activation_sum_bytes += planner->items.at[i].bytes;
+    plan->sizes.activation_sum_bytes +=
+        (planner->items.at[i].bytes + LAZY_PARAM_ALIGNMENT - 1) / LAZY_PARAM_ALIGNMENT * LAZY_PARAM_ALIGNMENT;
   size_t gather = 0, copied = 0;
   for (size_t i = 0; i < plan->tensor_count; i++) {
     plan->places[i] = place_of(plan, planner, i);

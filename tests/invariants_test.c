@@ -1,0 +1,346 @@
+/* The invariants of the architecture, counted through the fault provider. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+#include "runtime/driver/fault.h"
+#include "tests/model.h"
+
+#define CALLS(row) lazyi_fault_count(LAZY_DRIVER_CALL_##row)
+
+/* ---- one pass ---------------------------------------------------------------------------------------------
+ */
+
+static void check_one_pass(check_env *env, int modules, int scale_every) {
+  CHECK_CASE("%d modules", modules);
+  lazy_context *context = model_context(env, "fault");
+  lazy_module *chain = model_chain(context, modules, 4, scale_every);
+  lazyi_fault_reset();
+  EXPECT_OK(lazy_module_dry_run(chain, LAZY_ARGS(LAZY_INPUT(1, 4)), NULL));
+  EXPECT_EQ(CALLS(memcpy_htod_async), 1);
+  EXPECT_EQ(CALLS(launch_kernel), 2);
+  EXPECT_EQ(CALLS(memcpy_dtoh_async), 1);
+  EXPECT_EQ(CALLS(stream_synchronize), 1);
+  EXPECT_EQ(CALLS(event_synchronize), 0);
+  EXPECT_EQ(CALLS(launch_host_func), 0);
+  EXPECT_EQ(CALLS(memcpy_dtod_async) + CALLS(memset_d8_async), 0);
+  lazy_module_release(chain);
+  lazy_context_close(context);
+}
+
+TEST(invariants, one_pass_however_many_modules) {
+  check_one_pass(env, 1, 0);
+  check_one_pass(env, 7, 2);
+  check_one_pass(env, 1000, 10); /* a hundred user-defined lazy classes among them */
+}
+
+TEST(invariants, one_pass_in_a_first_forward) {
+  lazy_context *context = model_context(env, "fault");
+  lazy_module *chain = model_chain(context, 50, 4, 5);
+  lazy_graph *graph = NULL;
+  ASSERT_OK(lazy_graph_create(chain, NULL, &graph));
+  lazy_array *x = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(3, 4), NULL);
+  lazyi_fault_reset();
+  ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x)), NULL));
+  EXPECT_EQ(CALLS(memcpy_htod_async), 1);
+  EXPECT_EQ(CALLS(memcpy_dtoh_async), 1);
+  EXPECT_EQ(CALLS(stream_synchronize), 1);
+  EXPECT_EQ(CALLS(event_synchronize), 0);
+  lazy_array_release(x);
+  lazy_graph_destroy(graph);
+  lazy_module_release(chain);
+  lazy_context_close(context);
+}
+
+/* ---- nothing in steady state
+ * ------------------------------------------------------------------------------- */
+
+TEST(invariants, steady_state_allocates_nothing_and_waits_for_nothing) {
+  lazy_context *context = model_context(env, "fault");
+  lazy_module *chain = model_chain(context, 20, 6, 4);
+  lazy_graph *graph = NULL;
+  ASSERT_OK(lazy_graph_create(chain, NULL, &graph));
+  lazy_array *x[2] = {model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(3, 6), NULL),
+                      model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(9, 6), NULL)};
+  for (int i = 0; i < 2; i++) ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x[i])), NULL));
+  for (int i = 0; i < 6; i++) {
+    uint64_t before = lazyi_memory_count();
+    lazyi_fault_reset();
+    ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x[i % 2])), NULL));
+    EXPECT_EQ(lazyi_memory_count() - before, 0);
+    EXPECT_EQ(CALLS(mem_alloc) + CALLS(mem_free) + CALLS(host_alloc) + CALLS(host_free), 0);
+    EXPECT_EQ(CALLS(stream_synchronize) + CALLS(event_synchronize), 0);
+    EXPECT_EQ(CALLS(memcpy_htod_async) + CALLS(memcpy_dtoh_async), 0);
+    EXPECT_EQ(CALLS(stream_create) + CALLS(event_create) + CALLS(module_load), 0);
+  }
+  ASSERT_OK(lazy_graph_synchronize(graph));
+  lazy_array_release(x[0]), lazy_array_release(x[1]);
+  lazy_graph_destroy(graph);
+  lazy_module_release(chain);
+  lazy_context_close(context);
+}
+
+/* From the second forward on, also where the first one met parameters in another order than forward uses
+ * them. */
+static lazy_tensor backwards_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
+  lazy_tensor last = lazy_param_tensor(recorder, self, "last"),
+              first = lazy_param_tensor(recorder, self, "first");
+  return lazy_mul(recorder, lazy_add(recorder, lazy_arg(recorder, args, 0), last), first);
+}
+static lazy_status backwards_infer(const lazy_infer *in, lazy_infer_result *out) {
+  lazy_shape shape = LAZY_DIMS(lazy_infer_dim(in, "input", -1));
+  LAZY_TRY(lazy_infer_param(out, "first", shape));
+  LAZY_TRY(lazy_infer_param(out, "idle", shape));
+  return lazy_infer_param(out, "last", shape);
+}
+static const lazy_param_spec backwards_params[] = {
+    {.name = "first", .init = {.initializer = LAZY_INITIALIZER_CONSTANT, .a = 2}},
+    {.name = "idle", .init = {.initializer = LAZY_INITIALIZER_CONSTANT, .a = 9}},
+    {.name = "last", .init = {.initializer = LAZY_INITIALIZER_CONSTANT, .a = 3}}};
+static const lazy_class backwards = {LAZY_CLASS("LazyBackwards"), .is_lazy = true,
+                                     .infer = backwards_infer,    .forward = backwards_forward,
+                                     .params = backwards_params,  .param_count = 3};
+
+TEST(invariants, the_second_forward_finds_the_plan_of_the_first) {
+  lazy_context *context = model_context(env, "fault");
+  lazy_module *module = model_of(context, &backwards);
+  lazy_graph *graph = NULL;
+  lazy_outputs outputs;
+  double *x;
+  ASSERT_OK(lazy_graph_create(module, NULL, &graph));
+  lazy_array *input = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(2, 5), &x);
+  ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(input)), &outputs));
+  uint64_t before = lazyi_memory_count();
+  ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(input)), &outputs));
+  EXPECT_EQ(lazyi_memory_count() - before, 0);
+  double *y = model_read_output(graph, outputs.at[0], NULL);
+  for (int i = 0; i < 10; i++) EXPECT_EQ(y[i], (x[i] + 3) * 2);
+  free(x), free(y);
+  lazy_array_release(input);
+  lazy_graph_destroy(graph);
+  lazy_module_release(module);
+  lazy_context_close(context);
+}
+
+/* ---- all or nothing
+ * ------------------------------------------------------------------------------------------ */
+
+/* A model of every kind of parameter state: lazy, a user's lazy class, an eager layer not drawn yet, a tie.
+ */
+static lazy_module *mixed_model(lazy_context *context) {
+  lazy_module *net = model_of(context, &lazy_class_sequential), *eager = NULL;
+  const lazy_linear_options options = {6, 6, true, LAZY_DTYPE_DEFAULT};
+  model_add(net, "fc1", model_lazy_linear(context, 6, true, LAZY_DTYPE_DEFAULT));
+  model_add(net, "scale", model_of(context, &model_lazy_scale));
+  EXPECT_OK(lazy_module_create(context, &lazy_class_linear, &options, &eager));
+  model_add(net, "eager", eager);
+  model_add(net, "fc2", model_lazy_linear(context, 6, false, LAZY_DTYPE_DEFAULT));
+  lazy_param *weight = NULL;
+  if (EXPECT_OK(lazy_module_find_param(net, "fc1.weight", &weight)))
+    EXPECT_OK(lazy_module_set_param(lazy_module_child_at(net, 3), "weight", weight));
+  return net;
+}
+
+enum operation { DRY_RUN, FORWARD, PLAN };
+static const char *const operation_names[] = {"dry run", "forward", "plan"};
+
+typedef struct trial {
+  lazy_context *context;
+  lazy_module *net;
+  lazy_graph *graph;
+  lazy_array *x;
+} trial;
+
+static lazy_status operate(trial *t, enum operation operation) {
+  lazy_outputs outputs;
+  lazy_plan *plan = NULL;
+  switch (operation) {
+    case DRY_RUN: return lazy_graph_dry_run(t->graph, LAZY_ARGS(LAZY_INPUT(2, 6)));
+    case FORWARD: return lazy_graph_forward(t->graph, LAZY_ARGS(lazy_value_array(t->x)), &outputs);
+    case PLAN: break;
+  }
+  lazy_status status = lazy_graph_plan(t->graph, LAZY_ARGS(LAZY_INPUT(2, 6)), &plan);
+  lazy_plan_release(plan);
+  return status;
+}
+
+static trial begin(check_env *env) {
+  trial t = {.context = model_context(env, "fault")};
+  t.net = mixed_model(t.context);
+  EXPECT_OK(lazy_graph_create(t.net, NULL, &t.graph));
+  t.x = model_random_array(env, t.context, LAZY_DTYPE_F32, LAZY_DIMS(2, 6), NULL);
+  return t;
+}
+static void end(trial *t) {
+  lazy_array_release(t->x);
+  lazy_graph_destroy(t->graph);
+  lazy_module_release(t->net);
+  lazy_context_close(t->context);
+}
+
+/* Arms the n-th driver call or host allocation, operates, and checks that the state is the one before or the
+   one after, that nothing leaks, and that the next try succeeds with the values of an undisturbed run. False
+   once n is past the last. */
+static bool fail_once(check_env *env, enum operation operation, bool in_driver, uint64_t n, const char *after,
+                      const double *weights) {
+  CHECK_CASE("%s, %s %d", operation_names[operation], in_driver ? "driver call" : "allocation", (int)n);
+  trial t = begin(env);
+  char *before = model_snapshot(t.net);
+  lazyi_fault_reset();
+  if (in_driver) lazyi_fault_fail_at(n, LAZY_DRIVER_UNKNOWN);
+  else lazyi_memory_fail_at(n);
+  lazy_status status = operate(&t, operation);
+  bool reached = in_driver ? lazyi_fault_failures() != 0 : status != LAZY_STATUS_OK;
+  lazyi_fault_fail_at(0, 0);
+  lazyi_memory_fail_at(0);
+  char *now = model_snapshot(t.net);
+  if (status != LAZY_STATUS_OK && strcmp(now, after) != 0) EXPECT_STREQ(now, before);
+  if (status == LAZY_STATUS_OK && operation != PLAN) EXPECT_STREQ(now, after);
+  if (!in_driver) EXPECT_EQ(status, reached ? LAZY_STATUS_OUT_OF_MEMORY : LAZY_STATUS_OK);
+  EXPECT_OK(operate(&t, operation));
+  if (operation == PLAN) EXPECT_OK(operate(&t, DRY_RUN));
+  free(now);
+  now = model_snapshot(t.net);
+  EXPECT_STREQ(now, after);
+  double *found = model_read_param(t.net, "fc1.weight");
+  if (found != NULL && weights != NULL) EXPECT_BYTES_EQ(found, weights, 36 * sizeof *found);
+  free(found), free(now), free(before);
+  end(&t);
+  return reached;
+}
+
+static void fail_everywhere(check_env *env, enum operation operation, bool in_driver) {
+  trial t = begin(env);
+  EXPECT_OK(operate(&t, operation == PLAN ? DRY_RUN : operation));
+  char *after = model_snapshot(t.net);
+  double *weights = model_read_param(t.net, "fc1.weight");
+  end(&t);
+  uint64_t n = 1;
+  while (fail_once(env, operation, in_driver, n, after, weights) && n < 2000) n++;
+  EXPECT_GT(n, 10); /* something was there to fail */
+  EXPECT_LT(n, 2000);
+  printf("  %s: %d %s failed once each\n", operation_names[operation], (int)n - 1,
+         in_driver ? "driver calls" : "allocations");
+  free(after), free(weights);
+}
+
+TEST(invariants, all_or_nothing_when_a_driver_call_fails) {
+  fail_everywhere(env, DRY_RUN, true);
+  fail_everywhere(env, FORWARD, true);
+  fail_everywhere(env, PLAN, true);
+}
+TEST(invariants, all_or_nothing_when_an_allocation_fails) {
+  fail_everywhere(env, DRY_RUN, false);
+  fail_everywhere(env, FORWARD, false);
+  fail_everywhere(env, PLAN, false);
+}
+
+/* ---- the estimate is the allocation
+ * --------------------------------------------------------------------------- */
+
+static void check_estimate(check_env *env, int64_t rows, int64_t features, int depth) {
+  CHECK_CASE("%d x %d, %d layers", (int)rows, (int)features, depth);
+  lazy_context *context = model_context(env, "fault");
+  lazy_module *chain = model_chain(context, depth, features, 0);
+  lazy_graph *graph = NULL;
+  lazy_plan *plan = NULL;
+  EXPECT_OK(lazy_graph_create(chain, NULL, &graph));
+  EXPECT_OK(lazy_graph_plan(graph, LAZY_ARGS(LAZY_INPUT(rows, features)), &plan));
+  const lazy_plan_totals totals = *lazy_plan_get_totals(plan);
+  lazy_plan_release(plan);
+  lazy_graph_destroy(graph);
+  lazy_module_release(chain);
+  lazy_context_close(context);
+
+  context = model_context(env, "fault"); /* a fresh one, in which nothing is cached */
+  chain = model_chain(context, depth, features, 0);
+  EXPECT_OK(lazy_graph_create(chain, NULL, &graph));
+  lazyi_fault_reset();
+  size_t before = lazyi_fault_live_bytes();
+  EXPECT_OK(lazy_graph_dry_run(graph, LAZY_ARGS(LAZY_INPUT(rows, features))));
+  lazy_array *x = NULL;
+  size_t without_input = lazyi_fault_peak_bytes() - before;
+  x = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(rows, features), NULL);
+  size_t with_input = lazyi_fault_live_bytes() - before;
+  EXPECT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x)), NULL));
+  EXPECT_EQ(lazyi_fault_peak_bytes() - before - (with_input - without_input), totals.device_bytes);
+  EXPECT_EQ(totals.parameter_count, (uint64_t)depth * (uint64_t)(features * features + features));
+  EXPECT_GE(totals.extent_bytes, totals.parameter_bytes);
+  EXPECT_GE(totals.activation_sum_bytes, totals.activation_bytes);
+  lazy_array_release(x);
+  lazy_graph_destroy(graph);
+  lazy_module_release(chain);
+  lazy_context_close(context);
+}
+
+TEST(invariants, the_estimate_is_the_allocation) {
+  check_estimate(env, 3, 5, 2);
+  check_estimate(env, 64, 300, 4);
+  check_estimate(env, 1024, 900, 3);
+}
+
+/* ---- threads
+ * --------------------------------------------------------------------------------------------------- */
+
+typedef struct racer {
+  lazy_graph *graph;
+  lazy_array *x;
+  pthread_barrier_t *start;
+  lazy_status status;
+  float y[16];
+} racer;
+
+static void *race(void *user) {
+  racer *r = user;
+  lazy_outputs outputs;
+  (void)pthread_barrier_wait(r->start);
+  for (int i = 0; i < 3 && r->status == LAZY_STATUS_OK; i++) {
+    r->status = lazy_graph_forward(r->graph, LAZY_ARGS(lazy_value_array(r->x)), &outputs);
+    if (r->status == LAZY_STATUS_OK)
+      r->status = lazy_graph_download(r->graph, outputs.at[0], r->y, sizeof r->y);
+  }
+  return NULL;
+}
+
+TEST(invariants, two_threads_in_a_first_forward_initialise_once) {
+  enum { THREADS = 4 };
+  for (int round = 0; round < 10; round++) {
+    lazy_context *context = model_context(env, "fault");
+    lazy_module *net = model_chain(context, 10, 8, 3);
+    lazy_array *x = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(2, 8), NULL);
+    racer racers[THREADS];
+    pthread_t threads[THREADS];
+    pthread_barrier_t start;
+    (void)pthread_barrier_init(&start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+      racers[i] = (racer){.x = x, .start = &start};
+      EXPECT_OK(lazy_graph_create(net, NULL, &racers[i].graph));
+    }
+    lazyi_fault_reset();
+    for (int i = 0; i < THREADS; i++) EXPECT_EQ(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+    for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
+    EXPECT_EQ(CALLS(memcpy_htod_async), 1); /* one inference */
+    for (int i = 0; i < THREADS; i++) {
+      EXPECT_EQ(racers[i].status, LAZY_STATUS_OK);
+      EXPECT_F32_BITS_EQ(racers[i].y, racers[0].y, 16);
+      lazy_graph_destroy(racers[i].graph);
+    }
+    (void)pthread_barrier_destroy(&start);
+    lazy_array_release(x);
+    lazy_module_release(net);
+    lazy_context_close(context);
+  }
+}
+
+/* ---- layers
+ * ---------------------------------------------------------------------------------------------------- */
+
+TEST(invariants, includes_only_point_down) {
+  char line[256];
+  FILE *found = popen("sh '" LAZYRT_SOURCE_DIR "/tools/layers' 2>&1", "r");
+  ASSERT_TRUE(found != NULL);
+  while (fgets(line, sizeof line, found) != NULL) FAIL("%s", line);
+  EXPECT_EQ(pclose(found), 0);
+}
