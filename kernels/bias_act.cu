@@ -17,12 +17,12 @@ LAZY_INLINE float tanh_f32(float x) { return lazy_tanh_f32(x); }
 
 LAZY_INLINE double identity_f64(double x) { return x; }
 LAZY_INLINE double relu_f64(double x) { return x < 0.0 ? 0.0 : x; }
-LAZY_INLINE double gelu_erf_f64(double x) { return 0.5 * x * (1.0 + erf(x * 0.70710678118654752)); }
+LAZY_INLINE double gelu_erf_f64(double x) { return 0.5 * x * (1.0 + lazy_erf_f64(x * 0.70710678118654752)); }
 LAZY_INLINE double gelu_tanh_f64(double x) {
-  return 0.5 * x * (1.0 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+  return 0.5 * x * (1.0 + lazy_tanh_f64(0.79788456080286536 * (x + 0.044715 * x * x * x)));
 }
-LAZY_INLINE double sigmoid_f64(double x) { return 1.0 / (1.0 + exp(-x)); }
-LAZY_INLINE double tanh_f64(double x) { return tanh(x); }
+LAZY_INLINE double sigmoid_f64(double x) { return 1.0 / (1.0 + lazy_exp_f64(-x)); }
+LAZY_INLINE double tanh_f64(double x) { return lazy_tanh_f64(x); }
 
 /* y may be x itself. */
 #define ACT_ROW(act, dtype, computed)                                                      \

@@ -10,10 +10,10 @@
 #include "kernels/number.cuh"
 #include "kernels/philox.cuh"
 
-/* How a value of the stream, computed in f32, becomes an element. */
+/* How a value of the stream, computed in f32 and never NaN, becomes an element. */
 LAZY_INLINE float f32_of(float x) { return x; }
-LAZY_INLINE uint16_t f16_of(float x) { return lazy_f32_to_f16(x); }
-LAZY_INLINE uint16_t bf16_of(float x) { return lazy_f32_to_bf16(x); }
+LAZY_INLINE uint16_t f16_of(float x) { return lazy_finite_to_f16(x); }
+LAZY_INLINE uint16_t bf16_of(float x) { return lazy_finite_to_bf16(x); }
 
 #define CONSTANT_RULE(name, T)                                                        \
   LAZY_INLINE void constant_##name(T *LAZY_RESTRICT values, uint64_t n, T constant) { \
@@ -37,6 +37,15 @@ UNIFORM_RULE(f32, float)
 UNIFORM_RULE(f16, uint16_t)
 UNIFORM_RULE(bf16, uint16_t)
 
+/* The signed whole number of two words, rounded once. */
+LAZY_INLINE double f64_of(uint32_t low, uint32_t high) {
+#if defined __CUDACC__ || defined __AVX512DQ__
+  return (double)(int64_t)(low | (uint64_t)high << 32);
+#else
+  /* Without an instruction for it: both parts are exact, and their sum is the rounding. */
+  return (double)(int32_t)high * 0x1p32 + (lazy_bits_f64(0x4330000000000000u | low) - 0x1p52);
+#endif
+}
 /* The same from 64-bit words, scale = h 2^-63: a block has two, low halves first. */
 LAZY_INLINE void uniform_f64(double *LAZY_RESTRICT values, uint64_t n, const lazy_philox_key *key, uint64_t e,
                              double center, double scale) {
@@ -45,8 +54,7 @@ LAZY_INLINE void uniform_f64(double *LAZY_RESTRICT values, uint64_t n, const laz
     uint32_t words[LAZY_LOT];
     lazy_philox_lot(words, key, (e + half) >> 1, 0, (m + 1) >> 1);
     LAZY_UNROLL for (uint64_t i = 0; i < m; i++) {
-      const int64_t word = (int64_t)(words[2 * i] | (uint64_t)words[2 * i + 1] << 32);
-      values[half + i] = (double)word * scale + center;
+      values[half + i] = f64_of(words[2 * i], words[2 * i + 1]) * scale + center;
     }
   }
 }
@@ -71,15 +79,21 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
   switch (dtype) {
     case LAZY_DTYPE_F64: return lazy_f64_bits(value);
     case LAZY_DTYPE_F32: return lazy_f32_bits((float)value);
-    case LAZY_DTYPE_F16: return f16_of((float)value);
-    case LAZY_DTYPE_BF16: return bf16_of((float)value);
+    case LAZY_DTYPE_F16: return lazy_f32_to_f16((float)value);
+    case LAZY_DTYPE_BF16: return lazy_f32_to_bf16((float)value);
     case LAZY_DTYPE_I64: return (uint64_t)lazy_f64_to_i64(value);
     default: return lazy_f64_to_u8(value);
   }
 }
 
+#ifdef __CUDACC__
+#define FILL_ZERO(T) false
+#else
+/* Zero is many tiles at once and the C library's business: it knows which stores suit the size. */
+#define FILL_ZERO(T) (bits == 0 && (memset(LAZY_AT(T, address) + first, 0, (last - first) * sizeof(T)), true))
+#endif
 #define FILL(T, rule)                                     \
-  {                                                       \
+  if (!FILL_ZERO(T)) {                                    \
     T *out = LAZY_AT(T, address);                         \
     LAZY_EACH_LOT (e, first, last) {                      \
       LAZY_LOT_WRITE(T, out + e, last - e, rule, (T)bits) \
@@ -96,11 +110,12 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
 LAZY_KERNEL(lazy_k_init_params) {
   const struct lazy_init_segment *segments = LAZY_AT(const struct lazy_init_segment, p.segments);
   uint32_t at = 0;
-  LAZY_EACH_TILE(tile, p.tile_count) {
+  LAZY_TILE_RUNS(tile, run, p.tile_count) {
     at = find_segment(segments, p.segment_count, at, tile);
     const struct lazy_init_segment segment = segments[at];
-    const uint64_t first = (tile - segment.first_tile) * LAZY_INIT_TILE;
-    const uint64_t last = segment.count - first < LAZY_INIT_TILE ? segment.count : first + LAZY_INIT_TILE;
+    const uint64_t first = (tile - segment.first_tile) * LAZY_INIT_TILE, left = segment.count - first;
+    if (run > (left - 1) / LAZY_INIT_TILE + 1) run = (left - 1) / LAZY_INIT_TILE + 1;
+    const uint64_t last = first + (left < run * LAZY_INIT_TILE ? left : run * LAZY_INIT_TILE);
     const uint64_t address = p.base + segment.offset;
     if (segment.rule == LAZY_INIT_CONSTANT) {
       const uint64_t bits = constant_bits(segment.dtype, segment.a);

@@ -35,7 +35,10 @@
        i += (uint64_t)gridDim.x * blockDim.x)                                 \
     if (const uint64_t run = ((void)(inner), 1); true)
 #define LAZY_EACH_TILE(tile, n) for (uint64_t tile = blockIdx.x; tile < (n); tile += gridDim.x)
-#define LAZY_LOT                4
+#define LAZY_TILE_RUNS(tile, run, n)                              \
+  for (uint64_t tile = blockIdx.x; tile < (n); tile += gridDim.x) \
+    if (uint64_t run = 1; true)
+#define LAZY_LOT 4
 #define LAZY_EACH_LOT(e, first, last)                                                 \
   _Pragma("unroll 1") for (uint64_t e = (first) + LAZY_LOT * threadIdx.x; e < (last); \
                            e += LAZY_LOT * blockDim.x)
@@ -158,6 +161,13 @@ LAZY_INLINE uint64_t lazy_host_row(uint64_t i, uint64_t end, uint64_t inner) {
                                                         tile##_chunk.last - tile##_chunk.first, __LINE__), \
              tile##_end = tile + 1;                                                                        \
          tile < tile##_end; tile++)
+/* The same, tiles tile .. tile + run - 1 at a time; the body may lower `run` to as many as it has done. */
+#define LAZY_TILE_RUNS(tile, run, n)                                                                        \
+  for (lazy_chunk tile##_chunk = lazy_host_chunk(lazy_block, (n), 1); tile##_chunk.run < tile##_chunk.runs; \
+       tile##_chunk.run++)                                                                                  \
+    for (uint64_t tile = lazy_host_first(lazy_block, &tile##_chunk, __LINE__),                              \
+                  tile##_end = lazy_host_end(lazy_block, &tile##_chunk, tile), run = 0;                     \
+         tile < tile##_end && (run = tile##_end - tile, true); tile += run)
 /* Starts of the lots of LAZY_LOT elements that cover [first, last): each belongs to one thread of the block.
  */
 #define LAZY_LOT 256

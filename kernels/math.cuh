@@ -71,4 +71,9 @@ LAZY_INLINE float lazy_erf_f32(float x) {
   return a < 1.0f ? q * x : x != x ? x : sized;
 }
 
+/* The C library's: its last bits may differ from one to the next. */
+LAZY_INLINE double lazy_exp_f64(double x) { return exp(x); }
+LAZY_INLINE double lazy_tanh_f64(double x) { return tanh(x); }
+LAZY_INLINE double lazy_erf_f64(double x) { return erf(x); }
+
 #endif

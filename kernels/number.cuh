@@ -41,29 +41,39 @@ LAZY_INLINE float lazy_sqrt_f32(float x) { return sqrtf(x); }
 
 #endif
 
-/* To bf16 (8 exponent bits, 7 of fraction), to nearest even. NaN keeps its sign and becomes quiet: 0x7fc0. */
+/* To bf16 (8 exponent bits, 7 of fraction), to nearest even. NaN keeps its sign and becomes quiet: 0x7fc0.
+   The `finite` forms are for values that are known not to be NaN. */
+LAZY_INLINE uint16_t lazy_finite_to_bf16(float x) {
+  const uint32_t u = lazy_f32_bits(x);
+  return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
 LAZY_INLINE uint16_t lazy_f32_to_bf16(float x) {
   const uint32_t u = lazy_f32_bits(x);
-  const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-  return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? ((u >> 16) & 0x8000u) | 0x7fc0u : rounded);
+  return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? ((u >> 16) & 0x8000u) | 0x7fc0u
+                                                    : lazy_finite_to_bf16(x));
 }
 LAZY_INLINE float lazy_bf16_to_f32(uint16_t h) { return lazy_bits_f32((uint32_t)h << 16); }
 
 /* To f16 (5 exponent bits, 10 of fraction), to nearest even; from 65520 on, infinity. NaN becomes 0x7e00 and
    keeps its sign. */
-LAZY_INLINE uint16_t lazy_f32_to_f16(float x) {
-  const uint32_t bits = lazy_f32_bits(x), u = bits & 0x7fffffffu, sign = (bits >> 16) & 0x8000u;
+LAZY_INLINE uint16_t lazy_finite_to_f16(float x) {
 #ifdef __CUDACC__
   uint16_t h;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
-  return (uint16_t)(u > 0x7f800000u ? sign | 0x7e00u : h);
+  return h;
 #else
+  const uint32_t bits = lazy_f32_bits(x), u = bits & 0x7fffffffu, sign = (bits >> 16) & 0x8000u;
   /* Below 2^-14 the sum with 0.5, whose last place is 2^-24, rounds as f16's subnormals do. */
   const uint32_t subnormal = lazy_f32_bits(lazy_bits_f32(u) + 0.5f) - 0x3f000000u;
   const uint32_t normal = (u - (112u << 23) + 0xfffu + ((u >> 13) & 1u)) >> 13;
-  const uint32_t large = u > 0x7f800000u ? 0x7e00u : 0x7c00u;
-  return (uint16_t)(sign | (u >= 0x477ff000u ? large : u < 0x38800000u ? subnormal : normal));
+  const uint32_t rounded = u < 0x38800000u ? subnormal : normal;
+  return (uint16_t)(sign | (rounded < 0x7c00u ? rounded : 0x7c00u));
 #endif
+}
+LAZY_INLINE uint16_t lazy_f32_to_f16(float x) {
+  const uint32_t u = lazy_f32_bits(x);
+  return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? ((u >> 16) & 0x8000u) | 0x7e00u
+                                                    : lazy_finite_to_f16(x));
 }
 LAZY_INLINE float lazy_f16_to_f32(uint16_t h) {
   const uint32_t u = h & 0x7fffu, sign = (uint32_t)(h & 0x8000u) << 16;

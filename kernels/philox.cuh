@@ -113,14 +113,14 @@ LAZY_INLINE void lazy_philox_vectors(uint32_t *LAZY_RESTRICT words, const lazy_p
     for (int v = 0; v < vectors; v++) {
       const lazy_lanes p0 = LAZY_PHILOX_MULTIPLY(x0[v], m0), p1 = LAZY_PHILOX_MULTIPLY(x2[v], m1);
       x0[v] = (p1 >> 32) ^ x1[v] ^ k0;
-      x1[v] = p1 & low_word;
+      x1[v] = p1;
       x2[v] = (p0 >> 32) ^ x3[v] ^ k1;
-      x3[v] = p0 & low_word;
+      x3[v] = p0;
     }
   }
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const lazy_lanes a = x0[v] | x1[v] << 32, b = x2[v] | x3[v] << 32;
+    const lazy_lanes a = (x0[v] & low_word) | x1[v] << 32, b = (x2[v] & low_word) | x3[v] << 32;
     const lazy_lanes first = LAZY_PHILOX_SHUFFLE(a, b, LAZY_PHILOX_LOW_HALVES);
     const lazy_lanes second = LAZY_PHILOX_SHUFFLE(a, b, LAZY_PHILOX_HIGH_HALVES);
     memcpy(words + v * 4 * LAZY_PHILOX_LANES, &first, sizeof first);

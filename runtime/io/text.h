@@ -90,6 +90,7 @@ typedef struct lazyi_text_node {
   lazyi_text_slice class_name;
   lazyi_text_slice name;    /* under its parent; no bytes: `number` in decimal */
   uint32_t number, repeats; /* repeats >= 1: children number, number + 1, ... alike */
+  uint64_t modules;         /* itself and below, repetitions counted; those of itself are not */
   size_t first_argument, argument_count;
   uint32_t first_child, next_sibling;
 } lazyi_text_node;

@@ -79,7 +79,10 @@ static lazy_status add_child(parser *p, uint32_t parent, uint32_t *last, uint32_
   if (*last == LAZYI_TEXT_NO_NODE) nodes[parent].first_child = child;
   else nodes[*last].next_sibling = child;
   *last = child;
-  return LAZY_STATUS_OK;
+  nodes[parent].modules += nodes[child].repeats * nodes[child].modules;
+  if (nodes[parent].modules <= LAZYI_TEXT_MAX_MODULES) return LAZY_STATUS_OK;
+  return lazyi_text_fail(&p->document->source, nodes[child].class_name.at, nodes[child].class_name.bytes,
+                         LAZY_STATUS_LIMIT, "more than %d modules", LAZYI_TEXT_MAX_MODULES);
 }
 
 /* "FIRST-LAST" in decimal. */
@@ -108,6 +111,8 @@ static lazy_status read_child(parser *p, lazyi_text_slice name, uint32_t *out_no
   const lazyi_text_source *source = &p->document->source;
   uint64_t first = 0, last = 0, repeats = 1;
   lazyi_token count = p->token;
+  if (name.bytes == 0)
+    return lazyi_text_fail(source, name.at, 1, LAZY_STATUS_PARSE, "found ')', wanted the name of a module");
   if (count.kind == LAZYI_TOKEN_INT) {
     LAZY_TRY(advance(p));
     if (p->token.kind != LAZYI_TOKEN_WORD || p->token.bytes != 1 || source->text[p->token.at] != 'x')
@@ -121,9 +126,6 @@ static lazy_status read_child(parser *p, lazyi_text_slice name, uint32_t *out_no
       return lazyi_text_fail(source, count.at, count.bytes, LAZY_STATUS_PARSE,
                              "found %lld modules, (%.*s) names %llu", (long long)count.integer,
                              (int)name.bytes, source->text + name.at, (unsigned long long)repeats);
-    if (repeats > LAZYI_TEXT_MAX_MODULES)
-      return lazyi_text_fail(source, count.at, count.bytes, LAZY_STATUS_LIMIT, "%llu modules; %d is the most",
-                             (unsigned long long)repeats, LAZYI_TEXT_MAX_MODULES);
     name.bytes = 0;
   }
   LAZY_TRY(read_node(p, out_node));
@@ -203,12 +205,10 @@ static lazy_status read_node(parser *p, uint32_t *out_node) {
   if (p->token.kind != LAZYI_TOKEN_WORD)
     return unexpected(p, "a module, such as LazyLinear(out_features=10)");
   LAZY_TRY(enter(p, p->token.at));
-  if (p->document->nodes.count >= LAZYI_TEXT_MAX_MODULES)
-    return lazyi_text_fail(&p->document->source, p->token.at, p->token.bytes, LAZY_STATUS_LIMIT,
-                           "more than %d modules", LAZYI_TEXT_MAX_MODULES);
   uint32_t node = (uint32_t)p->document->nodes.count;
   lazyi_text_node fresh = {.class_name = {p->token.at, p->token.bytes},
                            .repeats = 1,
+                           .modules = 1,
                            .first_child = LAZYI_TEXT_NO_NODE,
                            .next_sibling = LAZYI_TEXT_NO_NODE};
   LAZY_TRY(lazyi_vector_push(&p->document->nodes, fresh));

@@ -21,6 +21,9 @@ function(lazyrt_host_kernels target)
     if(level)
       target_compile_options(${objects} PRIVATE -march=x86-64-v${level} -mtune=generic)
     endif()
+    if(level EQUAL 4) # else the compilers keep to half of the register
+      target_compile_options(${objects} PRIVATE -mprefer-vector-width=512)
+    endif()
     target_sources(${target} INTERFACE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()
@@ -45,7 +48,7 @@ function(lazyrt_gpu_image target embedding)
   set(fatbin ${CMAKE_CURRENT_BINARY_DIR}/kernels.fatbin)
   set(ptx ${CMAKE_CURRENT_BINARY_DIR}/kernels.ptx)
   add_custom_command(OUTPUT ${fatbin} DEPENDS ${unit} DEPFILE ${fatbin}.d VERBATIM
-    COMMAND ${LAZYRT_NVCC} ${flags} ${code} --threads 0 -fatbin -MD -MF ${fatbin}.d -MT ${fatbin} -o ${fatbin} ${unit}
+    COMMAND ${LAZYRT_NVCC} ${flags} ${code} --threads 0 -Xfatbin -compress-all -fatbin -MD -MF ${fatbin}.d -MT ${fatbin} -o ${fatbin} ${unit}
     COMMENT "Compiling the kernels for NVIDIA GPUs")
   add_custom_command(OUTPUT ${ptx} DEPENDS ${unit} DEPFILE ${ptx}.d VERBATIM
     COMMAND ${LAZYRT_NVCC} ${flags} -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${unit}
