@@ -30,29 +30,39 @@ LAZY_INLINE gemm_tile tile_at(const struct lazy_k_gemm_params *p, uint64_t tile)
   return found;
 }
 
-/* Thread t's part of the slices from `k` on; what is outside the matrices is 0 (rows past the last worker's
-   are not read at all). Neighbouring threads read along the stored rows. */
+/* Thread t's part of one operand's slice, PIECE elements that lie side by side in memory: sums `k` to k +
+   depth - 1 for rows or columns `x` to x + count - 1. Those past `count` are 0, and past `used`, where no
+   worker reads, left out. */
+enum { PIECE = SLICE * TILE / LAZY_BLOCK };
 #define LOAD(dtype, sum)                                                                                     \
-  LAZY_INLINE void load_##dtype(const struct lazy_k_gemm_params *p, const gemm_tile *tile, int64_t k,        \
-                                uint32_t t, slice_##sum a, slice_##sum b) {                                  \
-    const lazy_store_##dtype *from_a = LAZY_AT(const lazy_store_##dtype, p->a) + p->a_batch * tile->batch;   \
-    const lazy_store_##dtype *from_b = LAZY_AT(const lazy_store_##dtype, p->b) + p->b_batch * tile->batch;   \
+  LAZY_INLINE void load_##dtype(const lazy_store_##dtype *from, int64_t row_length, bool along_k, int64_t k, \
+                                int64_t depth, int64_t x, int64_t count, int64_t used, uint32_t t,           \
+                                slice_##sum slice) {                                                         \
+    const uint32_t pieces = (along_k ? SLICE : TILE) / PIECE, outer = t / pieces,                            \
+                   inner = t % pieces * PIECE;                                                               \
+    if (along_k) {                                                                                           \
+      if (outer >= used) return;                                                                             \
+      const lazy_store_##dtype *at = from + (x + outer) * row_length + k + inner;                            \
+      const int64_t valid = outer < count ? depth - inner : 0;                                               \
+      LAZY_UNROLL for (int j = 0; j < PIECE; j++) slice[inner + j][outer] =                                  \
+          j < valid ? lazy_load_##dtype(at[j]) : 0;                                                          \
+    } else {                                                                                                 \
+      if (inner >= used) return;                                                                             \
+      const lazy_store_##dtype *at = from + (k + outer) * row_length + x + inner;                            \
+      const int64_t valid = outer < depth ? count - inner : 0;                                               \
+      LAZY_UNROLL for (int j = 0; j < PIECE; j++) slice[outer][inner + j] =                                  \
+          j < valid ? lazy_load_##dtype(at[j]) : 0;                                                          \
+    }                                                                                                        \
+  }                                                                                                          \
+  LAZY_INLINE void load_both_##dtype(const struct lazy_k_gemm_params *p, const gemm_tile *tile, int64_t k,   \
+                                     uint32_t t, slice_##sum a, slice_##sum b) {                             \
     const int64_t depth = p->k - k < SLICE ? p->k - k : SLICE;                                               \
-    const int64_t used = (tile->rows + ROWS - 1) / ROWS * ROWS;                                              \
-    for (uint32_t e = t; e < SLICE * TILE; e += LAZY_BLOCK) {                                                \
-      const uint32_t i = p->a_transposed ? e % TILE : e / SLICE, j = p->a_transposed ? e / TILE : e % SLICE; \
-      if (i < used) {                                                                                        \
-        const int64_t row = tile->row + i, column = k + j;                                                   \
-        const int64_t at = p->a_transposed ? column * p->a_row + row : row * p->a_row + column;              \
-        a[j][i] = i < tile->rows && j < depth ? lazy_load_##dtype(from_a[at]) : 0;                           \
-      }                                                                                                      \
-    }                                                                                                        \
-    for (uint32_t e = t; e < SLICE * TILE; e += LAZY_BLOCK) {                                                \
-      const uint32_t i = p->b_transposed ? e % SLICE : e / TILE, j = p->b_transposed ? e / SLICE : e % TILE; \
-      const int64_t row = k + i, column = tile->column + j;                                                  \
-      const int64_t at = p->b_transposed ? column * p->b_row + row : row * p->b_row + column;                \
-      b[i][j] = i < depth && j < tile->columns ? lazy_load_##dtype(from_b[at]) : 0;                          \
-    }                                                                                                        \
+    load_##dtype(LAZY_AT(const lazy_store_##dtype, p->a) + p->a_batch * tile->batch, p->a_row,               \
+                 !p->a_transposed, k, depth, tile->row, tile->rows, (tile->rows + ROWS - 1) / ROWS * ROWS,   \
+                 t, a);                                                                                      \
+    load_##dtype(LAZY_AT(const lazy_store_##dtype, p->b) + p->b_batch * tile->batch, p->b_row,               \
+                 p->b_transposed, k, depth, tile->column, tile->columns,                                     \
+                 (tile->columns + COLUMNS - 1) / COLUMNS * COLUMNS, t, b);                                   \
   }
 LOAD(f64, f64)
 LOAD(f32, f32)
@@ -69,27 +79,25 @@ LOAD(bf16, f32)
           sums[i * COLUMNS + j] += a[k][row + i] * b[k][column + j];                                      \
   }
 #else
-typedef float lazy_f32x16 __attribute__((vector_size(4 * COLUMNS)));
-typedef double lazy_f64x16 __attribute__((vector_size(8 * COLUMNS)));
+typedef float vector_f32 __attribute__((vector_size(LAZY_VECTOR_BYTES)));
+typedef double vector_f64 __attribute__((vector_size(LAZY_VECTOR_BYTES)));
+#define UNROLLED _Pragma("GCC unroll 16")
 #define MULTIPLY(sum, sum_t)                                                                              \
   LAZY_INLINE void multiply_##sum(sum_t *sums, slice_##sum a, slice_##sum b, uint32_t t, int64_t depth) { \
+    enum { LANES = LAZY_VECTOR_BYTES / sizeof(sum_t), ACROSS_VECTORS = COLUMNS / LANES };                 \
     const uint32_t row = t / ACROSS * ROWS, column = t % ACROSS * COLUMNS;                                \
-    lazy_##sum##x16 s0, s1, s2, s3, across;                                                               \
-    memcpy(&s0, sums, sizeof s0);                                                                         \
-    memcpy(&s1, sums + COLUMNS, sizeof s1);                                                               \
-    memcpy(&s2, sums + 2 * COLUMNS, sizeof s2);                                                           \
-    memcpy(&s3, sums + 3 * COLUMNS, sizeof s3);                                                           \
+    vector_##sum s[ROWS][ACROSS_VECTORS];                                                                 \
+    UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < ACROSS_VECTORS; j++)             \
+        memcpy(&s[i][j], sums + i * COLUMNS + j * LANES, sizeof s[i][j]);                                 \
     for (int64_t k = 0; k < depth; k++) {                                                                 \
-      memcpy(&across, &b[k][column], sizeof across);                                                      \
-      s0 += across * a[k][row];                                                                           \
-      s1 += across * a[k][row + 1];                                                                       \
-      s2 += across * a[k][row + 2];                                                                       \
-      s3 += across * a[k][row + 3];                                                                       \
+      UNROLLED for (int j = 0; j < ACROSS_VECTORS; j++) {                                                 \
+        vector_##sum across;                                                                              \
+        memcpy(&across, &b[k][column + j * LANES], sizeof across);                                        \
+        UNROLLED for (int i = 0; i < ROWS; i++) s[i][j] += across * a[k][row + i];                        \
+      }                                                                                                   \
     }                                                                                                     \
-    memcpy(sums, &s0, sizeof s0);                                                                         \
-    memcpy(sums + COLUMNS, &s1, sizeof s1);                                                               \
-    memcpy(sums + 2 * COLUMNS, &s2, sizeof s2);                                                           \
-    memcpy(sums + 3 * COLUMNS, &s3, sizeof s3);                                                           \
+    UNROLLED for (int i = 0; i < ROWS; i++) UNROLLED for (int j = 0; j < ACROSS_VECTORS; j++)             \
+        memcpy(sums + i * COLUMNS + j * LANES, &s[i][j], sizeof s[i][j]);                                 \
   }
 #endif
 MULTIPLY(f64, double)
@@ -125,7 +133,7 @@ WRITE(bf16, f32, float)
     }                                                                                            \
     for (int64_t k = 0; k < p.k; k += SLICE) {                                                   \
       LAZY_PHASE (t) {                                                                           \
-        load_##dtype(&p, &tile, k, t, slices[0].sum, slices[1].sum);                             \
+        load_both_##dtype(&p, &tile, k, t, slices[0].sum, slices[1].sum);                        \
       }                                                                                          \
       LAZY_PHASE (t) {                                                                           \
         if (t < WORKERS && t / ACROSS * ROWS < tile.rows && t % ACROSS * COLUMNS < tile.columns) \

@@ -60,6 +60,15 @@
 #define LAZYI_LEVEL 0
 #endif
 
+/* The widest vectors of this level, in bytes. */
+#if defined __AVX512F__
+#define LAZY_VECTOR_BYTES 64
+#elif defined __AVX2__
+#define LAZY_VECTOR_BYTES 32
+#else
+#define LAZY_VECTOR_BYTES 16
+#endif
+
 #define LAZY_INLINE   static inline __attribute__((always_inline, unused))
 #define LAZY_RESTRICT restrict
 #define LAZY_UNROLL

@@ -53,17 +53,14 @@ enum { LAZY_PHILOX_ROUNDS = 10 };
 #include <string.h>
 
 #if defined __AVX512F__
-#define LAZY_PHILOX_VECTOR         64
 #define LAZY_PHILOX_MULTIPLY(a, b) ((lazy_lanes)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
 #define LAZY_PHILOX_LOW_HALVES     0, 8, 1, 9, 2, 10, 3, 11
 #define LAZY_PHILOX_HIGH_HALVES    4, 12, 5, 13, 6, 14, 7, 15
 #elif defined __AVX2__
-#define LAZY_PHILOX_VECTOR         32
 #define LAZY_PHILOX_MULTIPLY(a, b) ((lazy_lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 #define LAZY_PHILOX_LOW_HALVES     0, 4, 1, 5
 #define LAZY_PHILOX_HIGH_HALVES    2, 6, 3, 7
 #else
-#define LAZY_PHILOX_VECTOR         16
 #define LAZY_PHILOX_MULTIPLY(a, b) ((lazy_lanes)_mm_mul_epu32((__m128i)(a), (__m128i)(b)))
 #define LAZY_PHILOX_LOW_HALVES     0, 2
 #define LAZY_PHILOX_HIGH_HALVES    1, 3
@@ -74,8 +71,8 @@ enum { LAZY_PHILOX_ROUNDS = 10 };
 #define LAZY_PHILOX_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (lazy_lanes){__VA_ARGS__})
 #endif
 
-typedef uint64_t lazy_lanes __attribute__((vector_size(LAZY_PHILOX_VECTOR)));
-enum { LAZY_PHILOX_LANES = LAZY_PHILOX_VECTOR / 8, LAZY_PHILOX_UNROLL = 4 };
+typedef uint64_t lazy_lanes __attribute__((vector_size(LAZY_VECTOR_BYTES)));
+enum { LAZY_PHILOX_LANES = LAZY_VECTOR_BYTES / 8, LAZY_PHILOX_UNROLL = 4 };
 
 typedef struct lazy_philox_key {
   uint64_t round[LAZY_PHILOX_ROUNDS][2];
