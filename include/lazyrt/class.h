@@ -101,6 +101,9 @@ struct lazy_class {
   /* User-defined lazy classes: parameters' shapes from the call's arguments. Pure, any thread. Built-in ones
      have none: their op's shape rule settles the parameters on the device. */
   lazy_status (*infer)(const lazy_infer *in, lazy_infer_result *out);
+  /* The ops of forward settle the parameters too, on the device: `infer` runs only where hooks stand between
+     the lazy one and forward, as these see shapes in PyTorch. */
+  bool infers_for_hooks;
   /* Every parameter has its shape: sets the options that follow from it (in_features). Runs in the first
      forward, and in a load that settles everything. NULL: nothing follows. */
   lazy_status (*settle)(lazy_module *self);

@@ -12,6 +12,8 @@ lazy_status lazyi_recording_shape_failed(const lazyi_recording *recording,
                                   lazy_status_annotate(status, "%s", op->name));
   }
   const lazyi_recorded_param *param = recording->params.at + recording->ticket_params.at[error->operand];
+  if (error->code == LAZY_SHAPE_UNSHAPED && param->module->pending)
+    return lazyi_lazy_unsettled(param->module, param->param, param->name);
   struct lazy_shape_error named = *error;
   named.operand = 0;
   char path[256];

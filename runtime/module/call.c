@@ -154,7 +154,7 @@ static lazy_status run_pre_hooks(call *c) {
   size_t lazy_at = hooks.global_count + c->module->lazy_position;
   for (size_t i = 0; i <= hooks.count; i++) {
     if (i == lazy_at || (i == hooks.count && lazy_at > i))
-      LAZY_TRY(lazyi_lazy_initialize(c->recorder, c->module, &c->args));
+      LAZY_TRY(lazyi_lazy_initialize(c->recorder, c->module, &c->args, i < hooks.count));
     if (i == hooks.count) break;
     LAZY_TRY(prepare(c));
     LAZY_TRY(run_hook(c, &hooks.at[i], true, i < hooks.global_count));

@@ -9,27 +9,33 @@ lazy_status lazyi_lazy_finalise(lazyi_journal *journal, lazy_module *module) {
   return LAZY_STATUS_OK;
 }
 
-lazy_status lazyi_lazy_initialize(lazy_recorder *recorder, lazy_module *module, const lazy_args *args) {
+lazy_status lazyi_lazy_initialize(lazy_recorder *recorder, lazy_module *module, const lazy_args *args,
+                                  bool hooks_follow) {
   if (!module->initialize_hook) return LAZY_STATUS_OK;
   lazy_args bound;
   LAZY_TRY(lazyi_infer_bind(recorder, module->type, args, &bound));
-  if (module->type->infer != NULL) LAZY_TRY(lazyi_infer_run(recorder, module, &bound));
+  const lazy_class *type = module->type;
+  if (type->infer != NULL && (hooks_follow || !type->infers_for_hooks))
+    LAZY_TRY(lazyi_infer_run(recorder, module, &bound));
   LAZY_TRY(lazyi_lazy_finalise(recorder->journal, module));
   return recorder->methods->pend(recorder, module);
 }
 
+lazy_status lazyi_lazy_unsettled(const lazy_module *module, const lazy_param *param, const char *name) {
+  const lazy_class *type = module->lazy_type != NULL ? module->lazy_type : module->type;
+  char path[LAZYI_PATH_BYTES];
+  return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                          "module %s '%s' has not been fully initialized: nothing in the call settles the "
+                          "shape of its %s '%s'",
+                          type->name, lazyi_module_path(module, path, sizeof path), lazyi_param_kind(param),
+                          name);
+}
+
 lazy_status lazyi_lazy_check(const lazy_module *module) {
   for (size_t i = 0; i < module->params.count; i++) {
-    const lazy_param *param = module->params.at[i].param;
-    if (param == NULL || param->state != LAZY_PARAM_STATE_UNSHAPED) continue;
-    const lazy_class *type = module->lazy_type != NULL ? module->lazy_type : module->type;
-    char path[LAZYI_PATH_BYTES];
-    return lazy_status_fail(
-        LAZY_STATUS_INVALID_STATE,
-        "module %s '%s' has not been fully initialized: nothing in the call settles the shape of its "
-        "%s '%s'",
-        type->name, lazyi_module_path(module, path, sizeof path), lazyi_param_kind(param),
-        module->params.at[i].name);
+    const lazyi_param_slot *slot = &module->params.at[i];
+    if (slot->param != NULL && slot->param->state == LAZY_PARAM_STATE_UNSHAPED)
+      return lazyi_lazy_unsettled(module, slot->param, slot->name);
   }
   return LAZY_STATUS_OK;
 }

@@ -77,6 +77,14 @@ static lazy_status settle(lazy_module *self) {
   return LAZY_STATUS_OK;
 }
 
+/* For pre-hooks that run before forward: what its op will find. */
+static lazy_status infer(const lazy_infer *in, lazy_infer_result *out) {
+  const lazy_linear_options *options = lazy_module_self(lazy_infer_module(in));
+  LAZY_TRY(
+      lazy_infer_param(out, "weight", LAZY_DIMS(options->out_features, lazy_infer_dim(in, "input", -1))));
+  return lazy_infer_param(out, "bias", LAZY_DIMS(options->out_features));
+}
+
 static bool expect_shape(lazy_module *self, const char *name, lazy_shape *out_shape) {
   const lazy_linear_options *options = lazy_module_self(self);
   if (strcmp(name, "weight") == 0) {
@@ -139,6 +147,7 @@ const lazy_class lazy_class_lazy_linear = {
     .is_lazy = true,          .self_bytes = sizeof(lazy_linear_options),
     .options = lazy_options,  .option_count = OPTION_COUNT,
     .params = params,         .param_count = PARAM_COUNT,
+    .infer = infer,           .infers_for_hooks = true,
     .settle = settle,         .expect_shape = expect_shape,
     .forward = forward,
 };
