@@ -1,31 +1,92 @@
 #include "runtime/graph/graph.h"
 
+/* ---- life --------------------------------------------------------------------------------------------- */
+
+/* A stream of its own, unless the caller brings one. */
+static lazy_status open_stream(lazy_graph *graph, const lazy_graph_options *options) {
+  graph->stream = options != NULL ? options->stream : NULL;
+  if (graph->stream != NULL) return LAZY_STATUS_OK;
+  LAZY_TRY(lazyi_core_enter(graph->core));
+  lazy_status status =
+      LAZYI_DRIVER(&graph->core->device, stream_create, &graph->stream, LAZY_DRIVER_STREAM_NON_BLOCKING);
+  lazyi_core_leave(graph->core);
+  graph->owns_stream = status == LAZY_STATUS_OK;
+  return status;
+}
+
+/* A graph that was destroyed, with stream and memory: a dry run of module after module allocates once. */
+static lazy_graph *take_spare(lazy_context *context) {
+  pthread_mutex_lock(&context->lock);
+  lazy_graph *graph = context->spare_graph;
+  context->spare_graph = NULL;
+  pthread_mutex_unlock(&context->lock);
+  return graph;
+}
+
 lazy_status lazy_graph_create(lazy_module *module, const lazy_graph_options *options,
                               lazy_graph **out_graph) {
   lazy_context *context = lazy_module_context(module);
-  lazy_graph *graph = lazyi_memory_calloc(1, sizeof *graph);
-  LAZYI_TRY_ALLOC(graph);
-  graph->core = context->core;
-  graph->stream = options != NULL ? options->stream : NULL;
-  if (graph->stream == NULL) {
-    lazy_status status = lazyi_core_enter(graph->core);
-    if (status == LAZY_STATUS_OK) {
-      status =
-          LAZYI_DRIVER(&graph->core->device, stream_create, &graph->stream, LAZY_DRIVER_STREAM_NON_BLOCKING);
-      lazyi_core_leave(graph->core);
-    }
+  lazy_graph *graph = options == NULL || options->stream == NULL ? take_spare(context) : NULL;
+  if (graph == NULL) {
+    graph = lazyi_memory_calloc(1, sizeof *graph);
+    LAZYI_TRY_ALLOC(graph);
+    graph->core = context->core;
+    lazyi_recording_init(&graph->recording, context);
+    lazy_status status = open_stream(graph, options);
     if (status != LAZY_STATUS_OK) {
       lazyi_memory_free(graph);
       return status;
     }
-    graph->owns_stream = true;
   }
   graph->context = lazyi_context_retain(context);
   graph->module = lazy_module_retain(module);
-  lazyi_recording_init(&graph->recording, context);
   *out_graph = graph;
   return LAZY_STATUS_OK;
 }
+
+/* What is left once module, plans and slab are gone; with the context's core still there. */
+static void destroy_spare(lazy_graph *graph) {
+  if (graph->owns_stream && lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
+    (void)graph->core->device.driver->stream_destroy(graph->stream);
+    lazyi_core_leave(graph->core);
+  }
+  lazyi_planner_deinit(&graph->planner);
+  lazyi_recording_deinit(&graph->recording);
+  lazyi_memory_free(graph);
+}
+
+static bool keep_spare(lazy_context *context, lazy_graph *graph) {
+  pthread_mutex_lock(&context->lock);
+  bool keep = graph->owns_stream && context->spare_graph == NULL;
+  if (keep) {
+    context->spare_graph = graph;
+    context->destroy_spare_graph = destroy_spare;
+  }
+  pthread_mutex_unlock(&context->lock);
+  return keep;
+}
+
+static void free_slab(lazy_graph *graph);
+
+/* A lost device refuses everything here; memory of the host goes all the same. */
+void lazy_graph_destroy(lazy_graph *graph) {
+  if (graph == NULL) return;
+  lazy_context *context = graph->context;
+  if (lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
+    free_slab(graph);
+    lazyi_core_leave(graph->core);
+  }
+  lazyi_plan_cache_deinit(&graph->plans);
+  lazy_module_release(graph->module);
+  graph->module = NULL;
+  graph->context = NULL;
+  graph->last = NULL;
+  graph->is_settled = false;
+  if (!keep_spare(context, graph)) destroy_spare(graph);
+  lazyi_context_release(context);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------- */
 
 static void count_memory(lazy_graph *graph, uint64_t activation_bytes, uint64_t workspace_bytes) {
   pthread_mutex_lock(&graph->context->lock);
@@ -65,21 +126,7 @@ void lazyi_graph_drop_slab(lazy_graph *graph, lazyi_block slab) {
   if (slab.bytes != 0) lazyi_arena_free(&graph->core->arena, slab, graph->stream);
 }
 
-/* A lost device refuses everything here; memory of the host goes all the same. */
-void lazy_graph_destroy(lazy_graph *graph) {
-  if (graph == NULL) return;
-  if (lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
-    free_slab(graph);
-    if (graph->owns_stream) (void)graph->core->device.driver->stream_destroy(graph->stream);
-    lazyi_core_leave(graph->core);
-  }
-  lazyi_plan_cache_deinit(&graph->plans);
-  lazyi_planner_deinit(&graph->planner);
-  lazyi_recording_deinit(&graph->recording);
-  lazy_module_release(graph->module);
-  lazyi_context_release(graph->context);
-  lazyi_memory_free(graph);
-}
+/* ---- entries ------------------------------------------------------------------------------------------ */
 
 lazy_status lazyi_graph_begin(lazy_graph *graph) {
   if (graph->is_running)

@@ -20,6 +20,7 @@ static void close_infer(lazy_context *context) {
 
 void lazyi_context_release(lazy_context *context) {
   if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
+  if (context->spare_graph != NULL) context->destroy_spare_graph(context->spare_graph);
   close_infer(context);
   lazyi_queue_destroy(context->queue);
   lazyi_hooks_destroy(context->global_hooks);
@@ -109,7 +110,16 @@ void lazy_context_get_statistics(lazy_context *context, lazy_context_statistics 
   memcpy(out_statistics, &all, struct_size < sizeof all ? struct_size : sizeof all);
 }
 
+static void drop_spare_graph(lazy_context *context) {
+  pthread_mutex_lock(&context->lock);
+  struct lazy_graph *spare = context->spare_graph;
+  context->spare_graph = NULL;
+  pthread_mutex_unlock(&context->lock);
+  if (spare != NULL) context->destroy_spare_graph(spare);
+}
+
 lazy_status lazy_context_trim(lazy_context *context) {
+  drop_spare_graph(context);
   LAZY_TRY(lazyi_core_enter(context->core));
   lazy_status status = lazyi_arena_trim(&context->core->arena);
   if (status == LAZY_STATUS_OK) lazyi_staging_trim(&context->core->staging);

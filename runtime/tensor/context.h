@@ -11,6 +11,7 @@ struct lazyi_queue;
 struct lazyi_hooks;
 struct lazyi_torch_generator;
 struct lazyi_shape_infer;
+struct lazy_graph;
 
 struct lazy_context {
   lazyi_core *core; /* held */
@@ -28,6 +29,9 @@ struct lazy_context {
   struct lazyi_hooks *global_hooks;                /* owned; NULL = none */
   LAZYI_VECTOR(const struct lazy_class *) classes; /* registered, borrowed */
   struct lazyi_queue *queue;                       /* owned; shaped parameters waiting for their draw */
+  struct lazy_graph
+      *spare_graph; /* owned: one that was destroyed, for the memory of its recording; or NULL */
+  void (*destroy_spare_graph)(struct lazy_graph *graph); /* set with it */
   uint64_t parameter_bytes, activation_bytes, workspace_bytes;
 };
 
