@@ -147,7 +147,7 @@ const lazy_class lazy_class_lazy_linear = {
     .is_lazy = true,          .self_bytes = sizeof(lazy_linear_options),
     .options = lazy_options,  .option_count = OPTION_COUNT,
     .params = params,         .param_count = PARAM_COUNT,
-    .infer = infer,           .infers_for_hooks = true,
+    .infer = infer,           .infers_for_hooks = true, /* else the op's rule finds the same on the device */
     .settle = settle,         .expect_shape = expect_shape,
     .forward = forward,
 };
