@@ -90,7 +90,9 @@ TEST(philox, counts_and_carries) {
 TEST(philox, equals_curand) {
   static const char *const names[] = {"libcurand.so.10", "/usr/local/cuda/lib64/libcurand.so.10"};
   void *library = NULL;
-  for (int i = 0; library == NULL && i < 2; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  for (int i = 0; library == NULL && i < 2; i++)
+    library =
+        dlopen(names[i], RTLD_NOW | RTLD_LOCAL); /* and kept: it leaves memory behind when it is closed */
   if (library == NULL) SKIP("no libcurand.so.10 on this machine");
   int (*create)(void **, int), (*set_seed)(void *, unsigned long long),
       (*generate)(void *, uint32_t *, size_t), (*destroy)(void *);
@@ -127,7 +129,6 @@ TEST(philox, equals_curand) {
   EXPECT_EQ(destroy(generator), 0);
   free(theirs);
   free(ours);
-  dlclose(library);
 }
 
 /* keyed/1 is fixed for good: users' weights hang on it. */
