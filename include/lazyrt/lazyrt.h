@@ -38,6 +38,7 @@
 #include <lazyrt/report.h>
 #include <lazyrt/state.h>
 #include <lazyrt/status.h>
+#include <lazyrt/trace.h>
 #include <lazyrt/types.h>
 #include <lazyrt/value.h>
 

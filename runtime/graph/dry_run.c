@@ -1,6 +1,8 @@
 #include "runtime/graph/graph.h"
+#include "runtime/trace/trace.h"
 
 lazy_status lazy_graph_dry_run(lazy_graph *graph, const lazy_args *args) {
+  LAZYI_TRACE(LAZY_TRACE_DRY_RUN);
   lazyi_plan *plan = NULL;
   LAZY_TRY(lazyi_graph_begin(graph));
   lazy_status status = lazyi_first_forward(graph, args, LAZYI_PURPOSE_DRY_RUN, &plan);

@@ -4,6 +4,7 @@
 #include "runtime/graph/graph.h"
 #include "runtime/init/init.h"
 #include "runtime/module/random.h"
+#include "runtime/trace/trace.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------------- */
 
@@ -20,6 +21,7 @@ static lazy_status compare_answers(const lazyi_recording *recording, const int64
 }
 
 lazy_status lazyi_first_forward_infer(lazy_graph *graph, lazyi_shape_answer *out_answer) {
+  LAZYI_TRACE(LAZY_TRACE_INFER);
   lazyi_recording *recording = &graph->recording;
   lazyi_shape_table *table = &recording->table;
   memset(out_answer, 0, sizeof *out_answer);
@@ -53,6 +55,7 @@ static lazy_status queue_draw(lazy_graph *graph, const lazyi_init_job *job) {
 /* Queues the first values of all tickets into one extent. The generator moves on only if all went well. */
 static lazy_status draw(lazy_graph *graph, const lazyi_shape_answer *answer, lazyi_extent **out_extent,
                         uint64_t *out_base) {
+  LAZYI_TRACE(LAZY_TRACE_INIT);
   lazy_context *context = graph->context;
   lazyi_torch_generator *generator = NULL, before;
   if (context->stream != LAZY_STREAM_KEYED) {
@@ -101,6 +104,7 @@ static lazy_status prepare(lazy_graph *graph, lazyi_purpose purpose, holdings *h
 
 /* Nothing here allocates or fails. */
 static void commit(lazy_graph *graph, holdings *held) {
+  LAZYI_TRACE(LAZY_TRACE_COMMIT);
   const lazyi_recording *recording = &graph->recording;
   for (size_t i = 0; i < recording->ticket_params.count; i++) {
     const struct lazy_init_segment *segment = held->answer.segments + i;

@@ -1,4 +1,5 @@
 #include "runtime/graph/graph.h"
+#include "runtime/trace/trace.h"
 
 /* The outputs' handles, of this recording. */
 static lazy_outputs handles(const lazyi_recording *recording) {
@@ -17,6 +18,7 @@ static lazy_status forward(lazy_graph *graph, const lazy_args *args, lazy_output
 }
 
 lazy_status lazy_graph_forward(lazy_graph *graph, const lazy_args *args, lazy_outputs *out_outputs) {
+  LAZYI_TRACE(LAZY_TRACE_FORWARD);
   LAZY_TRY(lazyi_graph_begin(graph));
   lazy_status status = forward(graph, args, out_outputs);
   lazyi_graph_end(graph);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/tensor/array.h"
+#include "runtime/trace/trace.h"
 
 void lazyi_planner_deinit(lazyi_planner *planner) {
   lazyi_plan_key_deinit(&planner->key);
@@ -258,6 +259,7 @@ static lazy_status build(lazyi_planner *planner, const lazyi_recording *recordin
 
 lazy_status lazyi_plan_create(lazyi_planner *planner, const lazyi_recording *recording,
                               lazyi_plan **out_plan) {
+  LAZYI_TRACE(LAZY_TRACE_PLAN);
   lazyi_plan *plan = lazyi_memory_calloc(1, sizeof *plan);
   LAZYI_TRY_ALLOC(plan);
   lazy_status status = build(planner, recording, plan);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/graph/graph.h"
+#include "runtime/trace/trace.h"
 
 /* Memory of one call. */
 typedef struct request {
@@ -72,6 +73,7 @@ static uint64_t count_params(const lazyi_recording *recording, bool with_tickets
  * ---------------------------------------------------------------------------------- */
 
 static lazy_status plan_one(lazy_graph *graph, lazy_plan_set *set) {
+  LAZYI_TRACE(LAZY_TRACE_INFER);
   lazyi_recording *recording = &graph->recording;
   LAZY_TRY(lazyi_recording_evaluate(recording));
   LAZY_TRY(lazyi_recording_settle_all(recording));
@@ -95,6 +97,7 @@ static void plan_each(lazy_graph *graph, request *q, lazy_plan_set *out_sets) {
  * --------------------------------------------------------------------------------- */
 
 static lazy_status plan_together(lazy_graph *graph, request *q, lazy_plan_set *out_sets) {
+  LAZYI_TRACE(LAZY_TRACE_INFER);
   lazyi_recording *recording = &graph->recording;
   bool has_output = recording->outputs.count > 0;
   int32_t output = has_output ? recording->outputs.at[0] : -1;
@@ -139,6 +142,7 @@ static lazy_status plan_sets(lazy_graph *graph, request *q, lazy_plan_set *out_s
 
 lazy_status lazy_graph_plan_sets(lazy_graph *graph, const lazy_spec *specs, const lazy_shape *shapes,
                                  size_t input_count, size_t set_count, lazy_plan_set *out_sets) {
+  LAZYI_TRACE(LAZY_TRACE_PLAN_SETS);
   request q = {.specs = specs, .shapes = shapes, .input_count = input_count, .set_count = set_count};
   LAZY_TRY(lazyi_graph_begin(graph));
   graph->last = NULL;

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "runtime/trace/trace.h"
+
 enum { MAX_DEPTH = 512, MAX_OPERANDS = 16 };
 
 /* ---- tensors ------------------------------------------------------------------------------------------ */
@@ -237,6 +239,7 @@ static void clear(lazyi_recording *recording) {
 
 lazy_status lazyi_recording_record(lazyi_recording *recording, lazy_module *root, const lazy_args *args,
                                    bool is_dry) {
+  LAZYI_TRACE(LAZY_TRACE_RECORD);
   lazy_args bound;
   clear(recording);
   recording->base.is_dry = is_dry;
@@ -265,6 +268,7 @@ void lazyi_recording_commit(lazyi_recording *recording) {
 }
 
 void lazyi_recording_rollback(lazyi_recording *recording) {
+  LAZYI_TRACE(LAZY_TRACE_ROLLBACK);
   lazyi_journal_rollback(&recording->journal);
   leave_first(recording);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/graph/graph.h"
+#include "runtime/trace/trace.h"
 
 struct lazy_plan {
   lazyi_bump memory; /* of rows and strings */
@@ -181,6 +182,7 @@ static lazy_status report(lazy_graph *graph, lazy_plan **out_plan) {
 }
 
 lazy_status lazy_graph_plan(lazy_graph *graph, const lazy_args *args, lazy_plan **out_plan) {
+  LAZYI_TRACE(LAZY_TRACE_PLAN_ENTRY);
   LAZY_TRY(lazyi_graph_begin(graph));
   graph->last = NULL;
   lazyi_recording_become_first(&graph->recording);

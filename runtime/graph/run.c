@@ -1,5 +1,6 @@
 /* Running a plan: gathers, launches, copies out. Allocates nothing, waits for nothing. */
 #include "runtime/graph/graph.h"
+#include "runtime/graph/run_ranges.h"
 #include "runtime/tensor/array.h"
 
 /* An input array with gaps, put together in the slab. */
@@ -35,21 +36,25 @@ static lazy_status copy_out(const lazy_graph *graph, const lazyi_plan *plan, con
 }
 
 static lazy_status queue_all(const lazy_graph *graph, lazyi_plan *plan) {
+  LAZYI_RUN_RANGES(ranges, &graph->recording);
   lazyi_plan_bind(plan, graph->slab.address, graph->recording.inputs.at);
   for (size_t i = 0; i < plan->gather_count; i++) LAZY_TRY(gather(graph, plan, plan->gathers + i));
   for (size_t i = 0; i < plan->launch_count; i++) {
     const lazyi_plan_launch *launch = plan->launches + i;
     const lazyi_op_call call = lazyi_plan_call(plan, launch, graph->core, graph->stream);
+    lazyi_run_ranges_enter(&ranges, launch->node);
     lazy_status status = launch->op->launch(&call);
     if (status != LAZY_STATUS_OK)
       return lazyi_recording_failed(&graph->recording, graph->recording.node_calls.at[launch->node],
                                     lazy_status_annotate(status, "%s", launch->op->name));
   }
+  lazyi_run_ranges_end(&ranges);
   for (size_t i = 0; i < plan->copy_count; i++) LAZY_TRY(copy_out(graph, plan, plan->copies + i));
   return LAZY_STATUS_OK;
 }
 
 lazy_status lazyi_graph_run(lazy_graph *graph, lazyi_plan *plan) {
+  LAZYI_TRACE(LAZY_TRACE_RUN);
   /* the caller's arrays were filled on the context's stream; what comes next there may change them */
   LAZY_TRY(lazyi_core_order(graph->core, graph->core->stream, graph->stream));
   LAZY_TRY(queue_all(graph, plan));
