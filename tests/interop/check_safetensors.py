@@ -152,7 +152,7 @@ def check(name, tool, library, folder):
     safetensors.torch.save_file(drawn.state_dict(), path)
     with torch.no_grad():
         assert torch.allclose(library.forward(text, path, x), drawn(x), rtol=1e-5, atol=1e-5), name
-    print(f"{name}: {len(found)} tensors, {" and ".join(same)} bit for bit, forward within {worst:.2g}")
+    print(f"{name}: {len(found)} tensors, {' and '.join(same)} bit for bit, forward within {worst:.2g}")
 
 
 def main():

@@ -84,13 +84,13 @@ static lazy_status run(const tool_options *options, tool_model *model) {
                                    .warn_user = (void *)model->path};
   LAZY_TRY(read_text(model->path, &text));
   model->inputs = options->inputs;
-  lazy_status status = LAZY_STATUS_OK;
-  if (model->inputs.count == 0) status = tool_inputs_of_text(text, name, &model->inputs);
+  lazy_status status = lazy_context_open(options->device, &defaults, &model->context);
+  if (status == LAZY_STATUS_OK) status = lazy_module_parse_named(model->context, text, name, &model->module);
+  if (status == LAZY_STATUS_OK && model->inputs.count == 0)
+    status = tool_inputs_of_text(text, name, &model->inputs);
   if (status == LAZY_STATUS_OK && model->inputs.count == 0)
     status = lazy_status_fail(
         LAZY_STATUS_PARSE, "%s: no input: give --input SHAPE, or a line '# input: SHAPE' in the text", name);
-  if (status == LAZY_STATUS_OK) status = lazy_context_open(options->device, &defaults, &model->context);
-  if (status == LAZY_STATUS_OK) status = lazy_module_parse_named(model->context, text, name, &model->module);
   free(text);
   if (status != LAZY_STATUS_OK) return status;
   /* Inputs without a dtype take the model's, here, so that what is shown is what was run. */
