@@ -38,7 +38,7 @@ static lazy_status put_double(text_vector *out, double value) {
     if (strtod(digits, NULL) == value) break;
   }
   char *mark = strchr(digits, 'e');
-  int exponent = atoi(mark + 1);
+  int exponent = (int)strtol(mark + 1, NULL, 10);
   int places = (int)(mark - digits) - (digits[0] == '-') - 2; /* after the point; -1 for a single digit */
   if (places < 0) places = 0;
   if (exponent < -4 || exponent >= 16) snprintf(text, sizeof text, "%s", digits);

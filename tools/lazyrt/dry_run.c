@@ -18,11 +18,17 @@ static void print_heading(const tool_model *model) {
   printf("\n\n%s\n\n", model->text);
 }
 
+static bool is_same_shape(const lazy_shape *a, const lazy_shape *b) {
+  for (int32_t i = 0; a->rank == b->rank && i < a->rank; i++)
+    if (a->dims[i] != b->dims[i]) return false;
+  return a->rank == b->rank;
+}
+
 static bool is_same(const lazy_plan_call *a, const lazy_plan_call *b) {
   return a->depth == b->depth && a->has_output == b->has_output && a->parameter_count == b->parameter_count &&
          a->parameter_bytes == b->parameter_bytes && a->output.dtype == b->output.dtype &&
-         memcmp(&a->output.shape, &b->output.shape, sizeof a->output.shape) == 0 &&
-         strcmp(a->class_name, b->class_name) == 0 && strcmp(a->inferred, b->inferred) == 0;
+         is_same_shape(&a->output.shape, &b->output.shape) && strcmp(a->class_name, b->class_name) == 0 &&
+         strcmp(a->inferred, b->inferred) == 0;
 }
 
 /* Calls from `first` on that are told in one row: without children, alike, named by consecutive numbers. */

@@ -102,7 +102,7 @@ const char *text_of_bytes(uint64_t count, char *buffer, size_t bytes) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   int unit = 0;
   double value = (double)count;
-  for (; value >= 1024; value /= 1024) unit++;
+  while (value >= 1024) value /= 1024, unit++;
   if (unit == 0) snprintf(buffer, bytes, "%" PRIu64 " B", count);
   else snprintf(buffer, bytes, "%.*f %s", value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
   return buffer;
