@@ -28,6 +28,7 @@
 #include <lazyrt/array.h>
 #include <lazyrt/class.h>
 #include <lazyrt/context.h>
+#include <lazyrt/dlpack.h>
 #include <lazyrt/graph.h>
 #include <lazyrt/hook.h>
 #include <lazyrt/init.h>

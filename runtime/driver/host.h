@@ -31,10 +31,17 @@ void lazyi_host_set_schedule(uint64_t seed);
  */
 void lazyi_host_fault_at(uint64_t n, int result);
 
+/* Makes memory of the process device memory, where it lies, until as many calls give it up. Unlike a block it
+   has no guards; it must not come from this driver's mem_alloc or mem_free. Giving up waits for everything
+   submitted so far; it works on a lost device too. Return CUresult values. */
+int lazyi_host_adopt(void *memory, size_t bytes, lazy_driver_address *out_address);
+int lazyi_host_give_up(lazy_driver_address address, size_t bytes);
+
 /* What is live now; all zero after the last release of the primary context. */
 typedef struct lazyi_host_live_counts {
   size_t allocations, bytes; /* device memory */
   size_t pinned;             /* blocks of pinned host memory */
+  size_t adopted;            /* ranges of the process's memory */
   size_t streams, events, modules;
 } lazyi_host_live_counts;
 void lazyi_host_live(lazyi_host_live_counts *out_counts);

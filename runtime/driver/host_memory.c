@@ -119,15 +119,54 @@ static bool drop(lazyi_host_blocks *blocks, lazyi_host_block_info *block) {
   return surrender(&dropped);
 }
 
+/* The range of `bytes` from `address` lies in the one from `start`. */
+static bool holds(uint64_t start, size_t length, uint64_t address, size_t bytes) {
+  return address >= start && address - start <= length && bytes <= length - (address - start);
+}
+
 void *lazyi_host_memory_resolve(lazy_driver_address address, size_t bytes) {
   if (lazyi_host.strict != ((address & LAZYI_HOST_TAG) != 0)) return NULL;
   address = lazyi_host_untag(address);
   size_t index = above(&lazyi_host.device_blocks, address);
-  if (index == 0) return NULL;
-  const lazyi_host_block_info *block = &lazyi_host.device_blocks.at[index - 1];
-  uint64_t offset = address - block->address;
-  if (offset > block->bytes || bytes > block->bytes - offset) return NULL;
-  return (char *)(uintptr_t)address;
+  if (index != 0) {
+    const lazyi_host_block_info *block = &lazyi_host.device_blocks.at[index - 1];
+    if (holds(block->address, block->bytes, address, bytes)) return (char *)(uintptr_t)address;
+  }
+  for (size_t i = 0; i < lazyi_host.adopted.count; i++)
+    if (holds(lazyi_host.adopted.at[i].address, lazyi_host.adopted.at[i].bytes, address, bytes))
+      return (char *)(uintptr_t)address;
+  return NULL;
+}
+
+int lazyi_host_adopt(void *memory, size_t bytes, lazy_driver_address *out_address) {
+  int result = lazyi_host_enter(true);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  uint64_t address = (uintptr_t)memory;
+  if (memory == NULL || bytes == 0 || (address & LAZYI_HOST_TAG) != 0)
+    return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  if (lazyi_vector_reserve(&lazyi_host.adopted, 1) != LAZY_STATUS_OK)
+    return lazyi_host_leave(LAZY_DRIVER_OUT_OF_MEMORY);
+  size_t index = lazyi_host.adopted.count++;
+  lazyi_host.adopted.at[index].address = address;
+  lazyi_host.adopted.at[index].bytes = bytes;
+  lazyi_host.live.adopted++;
+  *out_address = lazyi_host.strict ? address | LAZYI_HOST_TAG : address;
+  return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+}
+
+int lazyi_host_give_up(lazy_driver_address address, size_t bytes) {
+  int result = lazyi_host_enter(false);
+  if (result != LAZY_DRIVER_SUCCESS) return result;
+  lazyi_host_pool_wait_all();
+  for (size_t i = lazyi_host.adopted.count; i-- > 0;) {
+    if (lazyi_host.adopted.at[i].address != lazyi_host_untag(address) ||
+        lazyi_host.adopted.at[i].bytes != bytes)
+      continue;
+    lazyi_host.adopted.at[i] = lazyi_host.adopted.at[--lazyi_host.adopted.count];
+    lazyi_host.live.adopted--;
+    return lazyi_host_leave(lazyi_host.lost);
+  }
+  return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
 }
 
 int lazyi_host_mem_alloc(lazy_driver_address *out_address, size_t bytes) {
@@ -226,6 +265,7 @@ void lazyi_host_memory_deinit(void) {
     (void)surrender(&lazyi_host.pinned_blocks.at[i]);
   lazyi_vector_deinit(&lazyi_host.device_blocks);
   lazyi_vector_deinit(&lazyi_host.pinned_blocks);
+  lazyi_vector_deinit(&lazyi_host.adopted);
 }
 
 size_t lazyi_host_damaged(void) {

@@ -143,6 +143,11 @@ typedef struct lazyi_host_state {
 
   /* Memory. */
   lazyi_host_blocks device_blocks, pinned_blocks;
+  LAZYI_VECTOR(struct {
+    uint64_t address;
+    size_t bytes;
+  })
+  adopted; /* the process's own memory; ranges may overlap */
 
   /* Queues. */
   lazyi_host_stream *streams, *default_stream;

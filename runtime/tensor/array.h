@@ -11,6 +11,7 @@ typedef struct lazyi_storage {
   atomic_uint references;
   lazyi_core *core; /* held */
   lazyi_block block;
+  bool read_only;              /* writes through any view are refused */
   void (*let_go)(void *owner); /* NULL: the block is freed on the core's stream */
   void *owner;
 } lazyi_storage;

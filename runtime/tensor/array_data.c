@@ -17,6 +17,9 @@ static lazy_status check_bytes(const lazy_array *array, size_t bytes, const char
 /* Writing to a broadcast array would write one element many times. */
 static lazy_status check_writable(const lazy_array *array) {
   if (lazy_array_element_count(array) == 0) return LAZY_STATUS_OK;
+  if (array->storage->read_only)
+    return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
+                            "array: written to, and its memory came from another library as read-only");
   for (int i = 0; i < array->shape.rank; i++)
     if (array->shape.dims[i] > 1 && array->strides[i] == 0)
       return lazy_status_fail(
