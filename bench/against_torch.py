@@ -78,7 +78,7 @@ def interpreters(given):
 def ours(build, program, row):
     """Seconds of one of our benches, one repetition."""
     out = subprocess.run(
-        [os.path.join(build, 'bench', program), f'--benchmark_filter=^{row}(/manual_time)?$', '--benchmark_repetitions=1',
+        [os.path.join(build, 'bench', program), f'--benchmark_filter=^{row}(/(manual|real)_time)?$', '--benchmark_repetitions=1',
          '--benchmark_format=json'],
         capture_output=True, text=True, check=True)
     runs = [run for run in json.loads(out.stdout)['benchmarks'] if run.get('run_type') == 'iteration']
