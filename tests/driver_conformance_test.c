@@ -411,3 +411,14 @@ CONFORMS(an_event_orders_two_streams) {
   EXPECT_EQ(driver->mem_free(b), 0);
   fixture_close(&f);
 }
+
+/* Optional, and of no effect that the program sees. */
+CONFORMS(a_profiler_is_told_to_start_and_to_stop) {
+  OPEN(f);
+  EXPECT_EQ(driver->profiler_start == NULL, driver->profiler_stop == NULL);
+  if (driver->profiler_start != NULL) {
+    EXPECT_EQ(driver->profiler_start(), LAZY_DRIVER_SUCCESS);
+    EXPECT_EQ(driver->profiler_stop(), LAZY_DRIVER_SUCCESS);
+  }
+  fixture_close(&f);
+}

@@ -126,7 +126,9 @@ enum {
     (lazy_driver_exec * out_exec, lazy_driver_graph graph, unsigned long long flags))                     \
   X(graph_launch, "cuGraphLaunch", 10000, 0, (lazy_driver_exec exec, lazy_driver_stream stream))          \
   X(graph_exec_destroy, "cuGraphExecDestroy", 10000, 0, (lazy_driver_exec exec))                          \
-  X(graph_destroy, "cuGraphDestroy", 10000, 0, (lazy_driver_graph graph))
+  X(graph_destroy, "cuGraphDestroy", 10000, 0, (lazy_driver_graph graph))                                 \
+  X(profiler_start, "cuProfilerStart", 4000, 0, (void))                                                   \
+  X(profiler_stop, "cuProfilerStop", 4000, 0, (void))
 
 /* The table. A missing optional row is NULL. */
 typedef struct lazy_driver {

@@ -160,6 +160,8 @@ ROW(graph_instantiate, NULL, 0,
 ROW(graph_launch, stream, 0, (lazy_driver_exec exec, lazy_driver_stream stream), (exec, stream))
 ROW_BACK(graph_exec_destroy, NULL, (lazy_driver_exec exec), (exec))
 ROW_BACK(graph_destroy, NULL, (lazy_driver_graph graph), (graph))
+ROW(profiler_start, NULL, 0, (void), ())
+ROW(profiler_stop, NULL, 0, (void), ())
 
 static int wrap_primary_retain(lazy_driver_context *out_context, int device) {
   uint64_t index;

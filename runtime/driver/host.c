@@ -367,6 +367,10 @@ void lazyi_host_live(lazyi_host_live_counts *out_counts) {
 #define lazyi_host_graph_exec_destroy   NULL
 #define lazyi_host_graph_destroy        NULL
 
+/* A profiler that starts and stops with the device is the GPU's too. */
+#define lazyi_host_profiler_start NULL
+#define lazyi_host_profiler_stop  NULL
+
 const lazy_driver *lazyi_host_driver(void) {
   static const lazy_driver table = {.struct_size = sizeof(lazy_driver),
                                     .provider = "host",
