@@ -6,6 +6,7 @@
      lazy_graph_forward                    a public entry
        record                              hooks, forwards; nothing is computed
        infer                               shapes: upload, launch, read-back, the one wait; or on the host
+       open_blas                           in the first of a context: the BLAS library, milliseconds
        plan                                lifetimes, offsets
        init                                parameter memory, the launch that draws first values
        commit
@@ -13,6 +14,9 @@
          Net                               one range per call of a module, path and class,
            encoder.fc1 (Linear)            around the launches of that call: a tool that projects
            encoder.act (ReLU)              ranges onto the GPU shows the kernels of each module
+
+   Where the device is the host, what GPUs show by themselves is made here: a range by the name of the kernel
+   (or "copy", "fill", "host function") on whatever thread ran it or a part of it, waiting threads included.
 
    From the second forward of the same shapes on, there are only `record` and `run`. A module gets a range
    only if something is launched in it or below it (Flatten launches nothing), and another one each time the
@@ -48,14 +52,16 @@ typedef enum lazy_trace_range {
   LAZY_TRACE_COMMIT,      /* "commit" */
   LAZY_TRACE_ROLLBACK,    /* "rollback": a plan's end, and a failure's */
   LAZY_TRACE_RUN,         /* "run" */
+  LAZY_TRACE_OPEN_BLAS,   /* "open_blas" */
 } lazy_trace_range;
-#define LAZY_TRACE_RANGE_COUNT 11
+#define LAZY_TRACE_RANGE_COUNT 12
 
 /* NVTX categories, by which tools filter and colour. */
 typedef enum lazy_trace_category {
   LAZY_TRACE_CATEGORY_ENTRY = 1,  /* public functions */
   LAZY_TRACE_CATEGORY_PHASE = 2,  /* record, infer, ... */
   LAZY_TRACE_CATEGORY_MODULE = 3, /* calls of modules, while their kernels are queued */
+  LAZY_TRACE_CATEGORY_HOST = 4,   /* what a thread does for the host device */
 } lazy_trace_category;
 
 typedef enum lazy_trace_state {

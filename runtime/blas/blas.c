@@ -2,6 +2,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/blas/provider.h"
+#include "runtime/trace/trace.h"
 
 struct lazyi_blas {
   lazyi_blas_provider providers[2]; /* in order of preference; the last serves everything */
@@ -9,6 +10,7 @@ struct lazyi_blas {
 };
 
 lazy_status lazyi_blas_create(const lazyi_launcher *launcher, lazyi_blas **out_blas) {
+  LAZYI_TRACE(LAZY_TRACE_OPEN_BLAS);
   lazyi_blas *blas = lazyi_memory_calloc(1, sizeof *blas);
   LAZYI_TRY_ALLOC(blas);
   if (launcher->device->is_host) {

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "runtime/driver/host_state.h"
+#include "runtime/trace/trace.h"
 
 enum {
   SPINS = 200,            /* about ten microseconds before a thread sleeps */
@@ -158,13 +159,26 @@ static lazyi_host_stream *choose(lazyi_host_stream *wanted, bool may_call) {
   return NULL;
 }
 
+/* Shown to profilers, which see by themselves what a GPU does. */
+static const char *name_of(const lazyi_host_command *command) {
+  switch (command->kind) {
+    case LAZYI_HOST_COPY: return "copy";
+    case LAZYI_HOST_FILL: return "fill";
+    case LAZYI_HOST_KERNEL: return command->as.kernel.kernel->name;
+    default: return "host function";
+  }
+}
+
 static void participate(lazyi_host_command *command, bool may_share) {
   bool seated = command->kind != LAZYI_HOST_CALL || lazyi_host.schedule != 0;
   unsigned workers = lazyi_host.workers;
   command->participants++;
   lazyi_host.running += seated;
   pthread_mutex_unlock(&lazyi_host.lock);
+  bool traced = lazyi_trace_is_on();
+  if (traced) lazyi_trace_push_host(name_of(command));
   run_claims(command, workers, may_share && command->blocks > 1);
+  if (traced) lazyi_trace_pop();
   pthread_mutex_lock(&lazyi_host.lock);
   lazyi_host.running -= seated;
   /* A thread comes back only when every piece is claimed, so the last one back ends the command. */

@@ -17,6 +17,7 @@ static const struct {
     [LAZY_TRACE_COMMIT] = {"commit", LAZY_TRACE_CATEGORY_PHASE, 0xffa142f4},
     [LAZY_TRACE_ROLLBACK] = {"rollback", LAZY_TRACE_CATEGORY_PHASE, 0xff000000},
     [LAZY_TRACE_RUN] = {"run", LAZY_TRACE_CATEGORY_PHASE, 0xff34a853},
+    [LAZY_TRACE_OPEN_BLAS] = {"open_blas", LAZY_TRACE_CATEGORY_PHASE, 0xff795548},
 };
 
 const char *lazy_trace_range_name(lazy_trace_range range) {
@@ -30,6 +31,7 @@ const char *lazy_trace_range_name(lazy_trace_range range) {
 #include <stdio.h>
 
 #define MODULE_COLOR 0xff24c1e0u
+#define HOST_COLOR   0xff137333u
 enum { NAME_BYTES = 320 };
 
 atomic_int lazyi_trace_state;
@@ -45,6 +47,7 @@ static void attach_once(void) {
     nvtxDomainNameCategoryA(domain, LAZY_TRACE_CATEGORY_ENTRY, "entry");
     nvtxDomainNameCategoryA(domain, LAZY_TRACE_CATEGORY_PHASE, "phase");
     nvtxDomainNameCategoryA(domain, LAZY_TRACE_CATEGORY_MODULE, "module");
+    nvtxDomainNameCategoryA(domain, LAZY_TRACE_CATEGORY_HOST, "host");
     for (int i = 0; i < LAZY_TRACE_RANGE_COUNT; i++)
       names[i] = nvtxDomainRegisterStringA(domain, ranges[i].name);
   }
@@ -77,15 +80,21 @@ void lazyi_trace_push(lazy_trace_range range) {
 
 /* The tool copies the text before it returns. Paths are not registered: a tool keeps registered strings for
    good, and models come and go. */
+static void push_text(uint32_t category, uint32_t color, const char *text) {
+  nvtxEventAttributes_t attributes = attributes_of(category, color);
+  attributes.messageType = NVTX_MESSAGE_TYPE_ASCII;
+  attributes.message.ascii = text;
+  (void)nvtxDomainRangePushEx(domain, &attributes);
+}
+
 void lazyi_trace_push_module(const char *path, const char *class_name) {
   char name[NAME_BYTES];
   if (path[0] == '\0') (void)snprintf(name, sizeof name, "%s", class_name);
   else (void)snprintf(name, sizeof name, "%s (%s)", path, class_name);
-  nvtxEventAttributes_t attributes = attributes_of(LAZY_TRACE_CATEGORY_MODULE, MODULE_COLOR);
-  attributes.messageType = NVTX_MESSAGE_TYPE_ASCII;
-  attributes.message.ascii = name;
-  (void)nvtxDomainRangePushEx(domain, &attributes);
+  push_text(LAZY_TRACE_CATEGORY_MODULE, MODULE_COLOR, name);
 }
+
+void lazyi_trace_push_host(const char *work) { push_text(LAZY_TRACE_CATEGORY_HOST, HOST_COLOR, work); }
 
 void lazyi_trace_pop(void) { (void)nvtxDomainRangePop(domain); }
 

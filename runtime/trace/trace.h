@@ -16,6 +16,7 @@ extern atomic_int lazyi_trace_state;
 int lazyi_trace_attach(void);
 void lazyi_trace_push(lazy_trace_range range);
 void lazyi_trace_push_module(const char *path, const char *class_name);
+void lazyi_trace_push_host(const char *work);
 void lazyi_trace_pop(void);
 
 /* Whether ranges go anywhere: ask before doing work for their names. */
@@ -48,6 +49,7 @@ static inline bool lazyi_trace_is_on(void) { return false; }
 static inline void lazyi_trace_push_module(const char *path, const char *class_name) {
   (void)path, (void)class_name;
 }
+static inline void lazyi_trace_push_host(const char *work) { (void)work; }
 static inline void lazyi_trace_pop(void) {}
 
 #endif
