@@ -22,7 +22,8 @@ typedef struct lazy_context_options {
 } lazy_context_options;
 
 /* Opens a device: "host" (this CPU), "cuda" or "cuda:N" (a GPU), "auto" (cuda:0 if it can be used, else
-   host). Errors: INVALID_VALUE for another spelling, NO_DEVICE with the reason and what would help. */
+   host; why it is host is told to `warn`, and is this thread's lazy_status_message()). Errors: INVALID_VALUE
+   for another spelling, NO_DEVICE with the reason and what would help. */
 LAZY_CHECKED lazy_status lazy_context_open(const char *device, const lazy_context_options *options,
                                            lazy_context **out_context);
 /* Drops the caller's hold. Arrays, modules and graphs keep the device until the last of them is released. */

@@ -1,5 +1,5 @@
 /* Matrix products behind one entry, done by the best provider of the device: a CBLAS library on the host
-   device, the project's own kernel everywhere else and for what the library has no types for. */
+   device, cuBLAS on a GPU, the project's own kernel everywhere else and for what the library does not do. */
 #ifndef LAZYI_BLAS_BLAS_H
 #define LAZYI_BLAS_BLAS_H
 
@@ -18,17 +18,24 @@ typedef struct lazyi_gemm {
   double alpha, beta;                /* with beta 0, c is not read */
   lazy_dtype dtype;                  /* f64, f32, f16 or bf16; sums in f64 or f32 */
   bool a_transposed, b_transposed;   /* as stored */
+  uint64_t workspace;                /* device address, a multiple of 256, or 0 */
+  size_t workspace_bytes;            /* that the call may use there until it is done */
 } lazyi_gemm;
 
-/* Opens what serves the launcher's device: LAZYRT_BLAS_LIBRARY (a path; "none" for no library), else
-   libopenblas.so.0, libcblas.so.3, libblas.so.3 on the host device. None found is no error. The launcher is
-   borrowed. */
+/* Opens what serves the launcher's device. On the host device: LAZYRT_BLAS_LIBRARY (a path; "none" for no
+   library), else libopenblas.so.0, libcblas.so.3, libblas.so.3. On a GPU: LAZYRT_CUBLAS_LIBRARY likewise,
+   else libcublas.so.13, libcublas.so.12. None found is no error. The launcher is borrowed. The device's
+   context is current, here and below. */
 LAZY_MUST_USE lazy_status lazyi_blas_create(const lazyi_launcher *launcher, lazyi_blas **out_blas);
 /* Products still queued must have finished. NULL is ignored. */
 void lazyi_blas_destroy(lazyi_blas *blas);
 
-/* "libopenblas.so.0", "plain"; for messages and reports. */
+/* "libopenblas.so.0", "libcublas.so.13 (13.0.2)", "plain"; for messages and reports. */
 const char *lazyi_blas_name(const lazyi_blas *blas);
+
+/* What the call would have as its workspace; its addresses may be 0 still. NULL, not open yet: 0. With less
+   it is done by the plain kernel. Two calls that may run at one time need one each. */
+size_t lazyi_blas_workspace_bytes(const lazyi_blas *blas, const lazyi_gemm *call);
 
 /* Queues the product on `stream`. After the first calls of a pattern nothing is allocated. Any thread; at
    most one library product runs at a time in the process, with the threads that the library was set to. */

@@ -223,7 +223,7 @@ lazy_status lazyi_cblas_open(const lazyi_device *device, bool *out_found, lazyi_
     return *out_found = false, LAZY_STATUS_OK;
   }
   pthread_mutex_init(&blas->records_lock, NULL);
-  *out_provider = (lazyi_blas_provider){blas, blas->name, serves, gemm, close_library};
+  *out_provider = (lazyi_blas_provider){blas, blas->name, serves, gemm, NULL, close_library};
   *out_found = true;
   return LAZY_STATUS_OK;
 }

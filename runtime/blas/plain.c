@@ -35,5 +35,5 @@ static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream 
 static void close_nothing(void *state) { (void)state; }
 
 lazyi_blas_provider lazyi_plain_provider(const lazyi_launcher *launcher) {
-  return (lazyi_blas_provider){(void *)(uintptr_t)launcher, "plain", serves, gemm, close_nothing};
+  return (lazyi_blas_provider){(void *)(uintptr_t)launcher, "plain", serves, gemm, NULL, close_nothing};
 }

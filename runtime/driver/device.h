@@ -9,7 +9,7 @@ typedef struct lazyi_device {
   lazy_driver_context context;
   int ordinal;
   bool is_host;      /* for images and messages; never to branch a computation on */
-  char name[96];     /* "host (AMD EPYC, x86-64-v4, 2 workers)", "NVIDIA H200" */
+  char name[96];     /* "host (AMD EPYC, x86-64-v4, 2 workers)", "cuda:0 (NVIDIA H200)" */
   char spelling[32]; /* what opens it again: "host", "cuda:0" */
 } lazyi_device;
 

@@ -46,6 +46,9 @@ static lazy_status open_cuda(int ordinal, bool faulty, lazyi_device *out_device)
   if (faulty) LAZY_TRY(lazyi_fault_driver(driver, &driver));
   LAZY_TRY(open_table(driver, ordinal, "cuda", out_device));
   out_device->is_host = false;
+  char model[sizeof out_device->name];
+  memcpy(model, out_device->name, sizeof model);
+  snprintf(out_device->name, sizeof out_device->name, "cuda:%d (%.80s)", ordinal, model);
   snprintf(out_device->spelling, sizeof out_device->spelling, "%scuda:%d", faulty ? "fault:" : "", ordinal);
   return LAZY_STATUS_OK;
 }

@@ -232,6 +232,8 @@ static lazy_status measure_workspace(lazyi_plan *plan, lazyi_core *core) {
   size_t most = 0, at, slab;
   for (size_t i = 0; i < plan->launch_count; i++) {
     if (plan->launches[i].op->workspace_bytes == NULL) continue;
+    /* The host's libraries want no workspace, and a plan alone does not need them open. */
+    if (!core->device.is_host) LAZY_TRY(lazyi_core_open_blas(core));
     lazyi_op_call call = lazyi_plan_call(plan, plan->launches + i, core, NULL);
     size_t bytes = plan->launches[i].op->workspace_bytes(&call);
     if (bytes > most) most = bytes;

@@ -11,17 +11,65 @@ static const char *const kernel_names[LAZYI_KERNEL_COUNT] = {
 #undef KERNEL_NAME
 };
 
+/* Results that another form of the same kernels may not meet. */
+static bool is_about_the_form(int result) {
+  switch (result) {
+    case LAZY_DRIVER_INVALID_IMAGE: /* a fatbin newer than the driver */
+    case LAZY_DRIVER_NO_BINARY_FOR_GPU:
+    case 218: /* INVALID_PTX */
+    case 221: /* JIT_COMPILER_NOT_FOUND */
+    case 222: /* UNSUPPORTED_PTX_VERSION */
+    case 223: /* JIT_COMPILATION_DISABLED */ return true;
+    default: return false;
+  }
+}
+
+static const char *name_of(const lazyi_device *device, int result) {
+  const char *name = NULL;
+  return device->driver->get_error_name(result, &name) == LAZY_DRIVER_SUCCESS && name != NULL
+             ? name
+             : "unnamed error";
+}
+
+static lazy_status refuse_images(const lazyi_device *device, int code_result, int ptx_result) {
+  int major = 0, minor = 0;
+  (void)device->driver->device_get_attribute(&major, LAZY_DRIVER_ATTRIBUTE_COMPUTE_MAJOR, device->ordinal);
+  (void)device->driver->device_get_attribute(&minor, LAZY_DRIVER_ATTRIBUTE_COMPUTE_MINOR, device->ordinal);
+  return lazy_status_fail(
+      LAZY_STATUS_NO_DEVICE,
+      "%s, of compute capability %d.%d, can run no form of the kernels: machine code: %s (%d); PTX: %s (%d). "
+      "Wanted: a GPU of an architecture that lazyrt was built for (LAZYRT_CUDA_ARCHITECTURES), or of a newer "
+      "one and a driver that knows the toolkit's PTX",
+      device->name, major, minor, name_of(device, code_result), code_result, name_of(device, ptx_result),
+      ptx_result);
+}
+
+lazy_status lazyi_launch_load_gpu(const lazyi_device *device, const lazyi_gpu_images *images,
+                                  lazy_driver_module *out_module) {
+  if (images->fatbin == NULL)
+    return lazy_status_fail(LAZY_STATUS_NO_DEVICE,
+                            "%s: this build of lazyrt has no kernels for NVIDIA GPUs (nvcc was not found)",
+                            device->spelling);
+  lazy_driver_module module;
+  int code_result = device->driver->module_load(&module, images->fatbin);
+  if (code_result != LAZY_DRIVER_SUCCESS) {
+    if (!is_about_the_form(code_result)) return lazyi_device_failed(device, code_result, "module_load");
+    int ptx_result = device->driver->module_load(&module, images->ptx);
+    if (ptx_result != LAZY_DRIVER_SUCCESS)
+      return is_about_the_form(ptx_result) ? refuse_images(device, code_result, ptx_result)
+                                           : lazyi_device_failed(device, ptx_result, "module_load of PTX");
+  }
+  *out_module = module;
+  return LAZY_STATUS_OK;
+}
+
 static lazy_status load(lazyi_launcher *launcher) {
   const lazyi_device *device = launcher->device;
-  const void *image = &lazyi_kernels_host_image;
-  if (!device->is_host) {
-    if (lazyi_kernels_fatbin_bytes == 0)
-      return lazy_status_fail(LAZY_STATUS_NO_DEVICE,
-                              "%s: this build of lazyrt has no kernels for NVIDIA GPUs (nvcc was not found)",
-                              device->spelling);
-    image = lazyi_kernels_fatbin;
-  }
-  LAZY_TRY(LAZYI_DRIVER(device, module_load, &launcher->module, image));
+  const lazyi_gpu_images images = {lazyi_kernels_fatbin_bytes != 0 ? lazyi_kernels_fatbin : NULL,
+                                   lazyi_kernels_ptx};
+  if (device->is_host)
+    LAZY_TRY(LAZYI_DRIVER(device, module_load, &launcher->module, &lazyi_kernels_host_image));
+  else LAZY_TRY(lazyi_launch_load_gpu(device, &images, &launcher->module));
   for (int i = 0; i < LAZYI_KERNEL_COUNT; i++) {
     lazy_status status =
         LAZYI_DRIVER(device, module_get_function, &launcher->functions[i], launcher->module, kernel_names[i]);

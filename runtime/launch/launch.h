@@ -20,6 +20,18 @@ typedef struct lazyi_launcher {
   uint32_t multiprocessor_count; /* on the host device: workers */
 } lazyi_launcher;
 
+/* The kernels compiled for GPUs. */
+typedef struct lazyi_gpu_images {
+  const void *fatbin; /* machine code of several architectures; NULL if this build has none */
+  const char *ptx;    /* of the lowest of them */
+} lazyi_gpu_images;
+
+/* Loads the machine code or, where the driver has no use for it (no code for this GPU, a format newer than
+   the driver), has the driver compile the PTX. NO_DEVICE names what the driver said to either, and the GPU.
+ */
+LAZY_MUST_USE lazy_status lazyi_launch_load_gpu(const lazyi_device *device, const lazyi_gpu_images *images,
+                                                lazy_driver_module *out_module);
+
 /* Loads the image that fits the device and looks every kernel up. The device's context must be current. */
 LAZY_MUST_USE lazy_status lazyi_launcher_init(const lazyi_device *device, lazyi_launcher *out_launcher);
 void lazyi_launcher_deinit(lazyi_launcher *launcher);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/module/hooks.h"
@@ -42,6 +43,15 @@ static lazy_status check_stream(lazy_stream stream) {
   return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "%d is no random stream", (int)stream);
 }
 
+/* Nobody should compute on the CPU without knowing why. The reason is this thread's message still. */
+static void warn_of_host(const lazy_context *context) {
+  char words[1024];
+  if (context->warn == NULL) return;
+  (void)snprintf(words, sizeof words, "device \"auto\" is the host, as the GPU cannot be used: %s",
+                 lazy_status_message());
+  context->warn(context->warn_user, words);
+}
+
 lazy_status lazy_context_open(const char *device, const lazy_context_options *options,
                               lazy_context **out_context) {
   static const lazy_context_options defaults = {.struct_size = sizeof(lazy_context_options)};
@@ -63,6 +73,7 @@ lazy_status lazy_context_open(const char *device, const lazy_context_options *op
   context->seed = options->seed;
   context->warn = options->warn;
   context->warn_user = options->warn_user;
+  if (strcmp(device, "auto") == 0 && context->core->device.is_host) warn_of_host(context);
   *out_context = context;
   return LAZY_STATUS_OK;
 }

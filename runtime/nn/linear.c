@@ -16,11 +16,11 @@ static lazy_status linear_dtype(const lazy_dtype *operands, int input_count, int
 }
 
 /* Every dim but the last is a row of the product. */
-static lazy_status linear_launch(const lazyi_op_call *call) {
+static lazyi_gemm product_of(const lazyi_op_call *call) {
   const lazyi_operand *x = call->inputs, *weight = call->params, *y = call->outputs;
   int64_t out = weight->shape.dims[0], in = weight->shape.dims[1], rows = 1;
   for (int32_t i = 0; i + 1 < x->shape.rank; i++) rows *= x->shape.dims[i];
-  const lazyi_gemm gemm = {
+  return (lazyi_gemm){
       .a = x->address,
       .b = weight->address,
       .c = y->address,
@@ -36,6 +36,17 @@ static lazy_status linear_launch(const lazyi_op_call *call) {
       .dtype = y->dtype,
       .b_transposed = true,
   };
+}
+
+static size_t linear_workspace(const lazyi_op_call *call) {
+  const lazyi_gemm gemm = product_of(call);
+  return lazyi_blas_workspace_bytes(call->core->blas, &gemm);
+}
+
+static lazy_status linear_launch(const lazyi_op_call *call) {
+  lazyi_gemm gemm = product_of(call);
+  gemm.workspace = call->workspace;
+  gemm.workspace_bytes = lazyi_blas_workspace_bytes(call->core->blas, &gemm);
   return lazyi_blas_gemm(call->core->blas, &gemm, call->stream);
 }
 
@@ -43,6 +54,7 @@ static const lazyi_op linear_op = {.name = "linear",
                                    .rule = LAZY_RULE_LINEAR,
                                    .operand_names = operand_names,
                                    .dtype = linear_dtype,
+                                   .workspace_bytes = linear_workspace,
                                    .launch = linear_launch};
 
 /* `out_features` -1: whatever the weight says. */

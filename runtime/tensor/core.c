@@ -1,5 +1,7 @@
 #include "runtime/tensor/core.h"
 
+#include <string.h>
+
 static void init_locks(lazyi_core *core) {
   pthread_mutexattr_t recursive;
   (void)pthread_mutexattr_init(&recursive);
@@ -35,7 +37,7 @@ no_stream:
   return status;
 }
 
-lazy_status lazyi_core_open(const char *spelling, lazyi_core **out_core) {
+static lazy_status open_core(const char *spelling, lazyi_core **out_core) {
   lazyi_core *core = lazyi_memory_calloc(1, sizeof *core);
   LAZYI_TRY_ALLOC(core);
   atomic_init(&core->references, 1);
@@ -57,6 +59,13 @@ lazy_status lazyi_core_open(const char *spelling, lazyi_core **out_core) {
   init_locks(core);
   *out_core = core;
   return LAZY_STATUS_OK;
+}
+
+/* A GPU that opens may still be of no use: no kernels for it in this build, no memory left on it. */
+lazy_status lazyi_core_open(const char *spelling, lazyi_core **out_core) {
+  if (spelling == NULL || strcmp(spelling, "auto") != 0) return open_core(spelling, out_core);
+  if (open_core("cuda:0", out_core) == LAZY_STATUS_OK) return LAZY_STATUS_OK;
+  return open_core("host", out_core); /* what stood against the GPU stays this thread's message */
 }
 
 lazyi_core *lazyi_core_retain(lazyi_core *core) {
@@ -84,7 +93,13 @@ void lazyi_core_release(lazyi_core *core) {
 lazy_status lazyi_core_open_blas(lazyi_core *core) {
   (void)pthread_mutex_lock(&core->order_lock);
   lazy_status status = LAZY_STATUS_OK;
-  if (core->blas == NULL) status = lazyi_blas_create(&core->launcher, &core->blas);
+  if (core->blas == NULL) {
+    status = lazyi_core_enter(core);
+    if (status == LAZY_STATUS_OK) {
+      status = lazyi_blas_create(&core->launcher, &core->blas);
+      lazyi_core_leave(core);
+    }
+  }
   (void)pthread_mutex_unlock(&core->order_lock);
   return status;
 }
