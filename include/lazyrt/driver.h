@@ -19,6 +19,7 @@ typedef struct lazy_driver_stream_ *lazy_driver_stream;     /* CUstream */
 typedef struct lazy_driver_event_ *lazy_driver_event;       /* CUevent */
 typedef struct lazy_driver_graph_ *lazy_driver_graph;       /* CUgraph */
 typedef struct lazy_driver_exec_ *lazy_driver_exec;         /* CUgraphExec */
+typedef struct lazy_driver_node_ *lazy_driver_node;         /* CUgraphNode */
 typedef uint64_t lazy_driver_address;                       /* CUdeviceptr: never followed on the host */
 
 /* CUresult values that lazyrt tells apart. */
@@ -45,7 +46,12 @@ enum {
   LAZY_DRIVER_NOT_SUPPORTED = 801,
   LAZY_DRIVER_CAPTURE_UNSUPPORTED = 900,
   LAZY_DRIVER_CAPTURE_INVALIDATED = 901,
+  LAZY_DRIVER_CAPTURE_MERGE = 902,
+  LAZY_DRIVER_CAPTURE_UNMATCHED = 903,
   LAZY_DRIVER_CAPTURE_UNJOINED = 904,
+  LAZY_DRIVER_CAPTURE_ISOLATION = 905,
+  LAZY_DRIVER_CAPTURED_EVENT = 907,
+  LAZY_DRIVER_CAPTURE_WRONG_THREAD = 908,
   LAZY_DRIVER_UNKNOWN = 999,
 };
 
@@ -65,8 +71,20 @@ enum {
 enum {
   LAZY_DRIVER_STREAM_NON_BLOCKING = 1,
   LAZY_DRIVER_EVENT_DISABLE_TIMING = 2,
+  LAZY_DRIVER_CAPTURE_MODE_GLOBAL = 0,
   LAZY_DRIVER_CAPTURE_MODE_THREAD_LOCAL = 1,
+  LAZY_DRIVER_CAPTURE_MODE_RELAXED = 2,
 };
+
+/* What stream_is_capturing yields. */
+enum { LAZY_DRIVER_CAPTURE_NONE = 0, LAZY_DRIVER_CAPTURE_ACTIVE = 1, LAZY_DRIVER_CAPTURE_DEAD = 2 };
+
+/* CUDA_KERNEL_NODE_PARAMS_v1 */
+typedef struct lazy_driver_kernel_node_params {
+  lazy_driver_function function;
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+  void **parameters, **extra;
+} lazy_driver_kernel_node_params;
 
 /* X(field, symbol, version, required, parameters)
    version: the CUDA release (1000 major + 10 minor) whose ABI of the symbol lazyrt was written for. */
@@ -128,7 +146,12 @@ enum {
   X(graph_exec_destroy, "cuGraphExecDestroy", 10000, 0, (lazy_driver_exec exec))                          \
   X(graph_destroy, "cuGraphDestroy", 10000, 0, (lazy_driver_graph graph))                                 \
   X(profiler_start, "cuProfilerStart", 4000, 0, (void))                                                   \
-  X(profiler_stop, "cuProfilerStop", 4000, 0, (void))
+  X(profiler_stop, "cuProfilerStop", 4000, 0, (void))                                                     \
+  X(stream_is_capturing, "cuStreamIsCapturing", 10000, 0, (lazy_driver_stream stream, int *out_status))   \
+  X(graph_get_nodes, "cuGraphGetNodes", 10000, 0,                                                         \
+    (lazy_driver_graph graph, lazy_driver_node * out_nodes, size_t * count))                              \
+  X(graph_exec_kernel_node_set_params, "cuGraphExecKernelNodeSetParams", 10010, 0,                        \
+    (lazy_driver_exec exec, lazy_driver_node node, const lazy_driver_kernel_node_params *params))
 
 /* The table. A missing optional row is NULL. */
 typedef struct lazy_driver {

@@ -162,6 +162,12 @@ ROW_BACK(graph_exec_destroy, NULL, (lazy_driver_exec exec), (exec))
 ROW_BACK(graph_destroy, NULL, (lazy_driver_graph graph), (graph))
 ROW(profiler_start, NULL, 0, (void), ())
 ROW(profiler_stop, NULL, 0, (void), ())
+ROW(stream_is_capturing, stream, 0, (lazy_driver_stream stream, int *out_status), (stream, out_status))
+ROW(graph_get_nodes, NULL, 0, (lazy_driver_graph graph, lazy_driver_node *out_nodes, size_t *count),
+    (graph, out_nodes, count))
+ROW(graph_exec_kernel_node_set_params, NULL, 0,
+    (lazy_driver_exec exec, lazy_driver_node node, const lazy_driver_kernel_node_params *params),
+    (exec, node, params))
 
 static int wrap_primary_retain(lazy_driver_context *out_context, int device) {
   uint64_t index;

@@ -112,7 +112,12 @@ int lazyi_host_get_error_name(int result, const char **out_name) {
       {LAZY_DRIVER_NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED"},
       {LAZY_DRIVER_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
       {LAZY_DRIVER_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
+      {LAZY_DRIVER_CAPTURE_MERGE, "CUDA_ERROR_STREAM_CAPTURE_MERGE"},
+      {LAZY_DRIVER_CAPTURE_UNMATCHED, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"},
       {LAZY_DRIVER_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"},
+      {LAZY_DRIVER_CAPTURE_ISOLATION, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"},
+      {LAZY_DRIVER_CAPTURED_EVENT, "CUDA_ERROR_CAPTURED_EVENT"},
+      {LAZY_DRIVER_CAPTURE_WRONG_THREAD, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD"},
       {LAZY_DRIVER_UNKNOWN, "CUDA_ERROR_UNKNOWN"},
   };
   if (out_name == NULL) return LAZY_DRIVER_INVALID_VALUE;
@@ -231,8 +236,12 @@ static void close_context(void) {
     const lazyi_host_slot entry = lazyi_host.slots.at[slot];
     if (entry.object == NULL) continue;
     if (entry.kind == LAZYI_HOST_MODULE) lazyi_host_module_drop(entry.object);
-    if (entry.kind == LAZYI_HOST_EVENT) lazyi_memory_free(entry.object);
+    if (entry.kind == LAZYI_HOST_EVENT) lazyi_host_event_free(entry.object);
+    if (entry.kind == LAZYI_HOST_GRAPH) lazyi_host_graph_free(entry.object);
+    if (entry.kind == LAZYI_HOST_EXEC) lazyi_host_exec_free(entry.object);
   }
+  while (lazyi_host.captures != NULL) lazyi_host_graph_abandon(lazyi_host.captures);
+  lazyi_host_exec_reap();
   while (lazyi_host.streams != NULL) lazyi_host_stream_retire(lazyi_host.streams);
   lazyi_host.default_stream = NULL;
   lazyi_vector_deinit(&lazyi_host.slots);
@@ -358,14 +367,6 @@ void lazyi_host_live(lazyi_host_live_counts *out_counts) {
   *out_counts = lazyi_host.live;
   (void)lazyi_host_leave(0);
 }
-
-/* Optional rows: stream capture and graphs are the GPU's. */
-#define lazyi_host_stream_begin_capture NULL
-#define lazyi_host_stream_end_capture   NULL
-#define lazyi_host_graph_instantiate    NULL
-#define lazyi_host_graph_launch         NULL
-#define lazyi_host_graph_exec_destroy   NULL
-#define lazyi_host_graph_destroy        NULL
 
 /* A profiler that starts and stops with the device is the GPU's too. */
 #define lazyi_host_profiler_start NULL

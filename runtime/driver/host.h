@@ -43,6 +43,7 @@ typedef struct lazyi_host_live_counts {
   size_t pinned;             /* blocks of pinned host memory */
   size_t adopted;            /* ranges of the process's memory */
   size_t streams, events, modules;
+  size_t graphs, execs; /* captured and instantiated */
 } lazyi_host_live_counts;
 void lazyi_host_live(lazyi_host_live_counts *out_counts);
 

@@ -6,6 +6,22 @@
 
 enum { MAX_THREADS = 1024, MAX_SHARED_BYTES = 48 << 10, MAX_GRID_Y = 65535 };
 
+int lazyi_host_check_launch(const lazyi_host_kernel *kernel, unsigned grid_x, unsigned grid_y,
+                            unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
+                            unsigned shared_bytes, void **parameters, void **extra) {
+  bool empty = grid_x == 0 || grid_y == 0 || grid_z == 0 || block_x == 0 || block_y == 0 || block_z == 0;
+  if (empty || grid_x > INT32_MAX || grid_y > MAX_GRID_Y || grid_z > MAX_GRID_Y ||
+      shared_bytes > MAX_SHARED_BYTES || (uint64_t)block_x * block_y * block_z > MAX_THREADS)
+    return LAZY_DRIVER_INVALID_VALUE;
+  /* The kernel dialect is one-dimensional, and takes one parameter struct. */
+  if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || extra != NULL)
+    return LAZY_DRIVER_NOT_SUPPORTED;
+  size_t bytes = kernel->params_bytes;
+  if (bytes > LAZYI_HOST_PARAMS_BYTES || (bytes > 0 && (parameters == NULL || parameters[0] == NULL)))
+    return LAZY_DRIVER_INVALID_VALUE;
+  return LAZY_DRIVER_SUCCESS;
+}
+
 int lazyi_host_launch_kernel(lazy_driver_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                              unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
                              lazy_driver_stream handle, void **parameters, void **extra) {
@@ -14,17 +30,12 @@ int lazyi_host_launch_kernel(lazy_driver_function function, unsigned grid_x, uns
   const lazyi_host_kernel *kernel = lazyi_host_handle_get(LAZYI_HOST_FUNCTION, function);
   lazyi_host_stream *stream = lazyi_host_stream_get(handle);
   if (kernel == NULL || stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
-  bool empty = grid_x == 0 || grid_y == 0 || grid_z == 0 || block_x == 0 || block_y == 0 || block_z == 0;
-  if (empty || grid_x > INT32_MAX || grid_y > MAX_GRID_Y || grid_z > MAX_GRID_Y ||
-      shared_bytes > MAX_SHARED_BYTES || (uint64_t)block_x * block_y * block_z > MAX_THREADS)
-    return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
-  /* The kernel dialect is one-dimensional, and takes one parameter struct. */
-  if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || extra != NULL)
-    return lazyi_host_leave(LAZY_DRIVER_NOT_SUPPORTED);
+  result = lazyi_host_check_launch(kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes,
+                                   parameters, extra);
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   size_t bytes = kernel->params_bytes;
-  if (bytes > LAZYI_HOST_PARAMS_BYTES || (bytes > 0 && (parameters == NULL || parameters[0] == NULL)))
-    return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_KERNEL, bytes);
+  if (command == NULL) return lazyi_host_leave(lazyi_host_graph_refusal(stream));
   if (bytes > 0) memcpy(command->as.kernel.params, parameters[0], bytes);
   command->blocks = grid_x;
   command->as.kernel.kernel = kernel;
@@ -40,6 +51,7 @@ static uint64_t pieces(size_t bytes) { return (bytes - 1) / LAZYI_HOST_CHUNK_BYT
 static int copy(lazyi_host_stream *stream, void *to, const void *from, size_t bytes) {
   if (to == NULL || from == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_COPY, 0);
+  if (command == NULL) return lazyi_host_leave(lazyi_host_graph_refusal(stream));
   command->blocks = pieces(bytes);
   command->as.copy.to = to;
   command->as.copy.from = from;
@@ -93,6 +105,7 @@ int lazyi_host_memset_d8_async(lazy_driver_address to, unsigned char value, size
   void *memory = lazyi_host_memory_resolve(to, bytes);
   if (memory == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_FILL, 0);
+  if (command == NULL) return lazyi_host_leave(lazyi_host_graph_refusal(stream));
   command->blocks = pieces(bytes);
   command->as.fill.to = memory;
   command->as.fill.bytes = bytes;
@@ -108,6 +121,7 @@ int lazyi_host_launch_host_func(lazy_driver_stream handle, void (*function)(void
   if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
   if (function == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_CALL, 0);
+  if (command == NULL) return lazyi_host_leave(lazyi_host_graph_refusal(stream));
   command->as.call.function = function;
   command->as.call.user = user;
   lazyi_host_queue_submit(command);

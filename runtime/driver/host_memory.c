@@ -172,6 +172,8 @@ int lazyi_host_give_up(lazy_driver_address address, size_t bytes) {
 int lazyi_host_mem_alloc(lazy_driver_address *out_address, size_t bytes) {
   int result = lazyi_host_enter(true);
   if (result != LAZY_DRIVER_SUCCESS) return result;
+  result = lazyi_host_graph_check_unsafe();
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   if (out_address == NULL || bytes == 0) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   /* Mappings are lent without backing, so the limit is kept here and not by a killer later. */
   if (bytes > lazyi_host.total_bytes - lazyi_host.live.bytes)
@@ -189,6 +191,8 @@ int lazyi_host_mem_alloc(lazy_driver_address *out_address, size_t bytes) {
 int lazyi_host_mem_free(lazy_driver_address address) {
   int result = lazyi_host_enter(false);
   if (result != LAZY_DRIVER_SUCCESS) return result;
+  result = lazyi_host_graph_check_unsafe();
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   if (lazyi_host_memory_resolve(address, 0) == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_pool_wait_all();
   /* The lock was open: another thread may have freed it, or the context. */
@@ -204,6 +208,8 @@ int lazyi_host_mem_free(lazy_driver_address address) {
 int lazyi_host_host_alloc(void **out_memory, size_t bytes, unsigned flags) {
   int result = lazyi_host_enter(true);
   if (result != LAZY_DRIVER_SUCCESS) return result;
+  result = lazyi_host_graph_check_unsafe();
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   /* Portable 1, mapped 2, write-combined 4: all mean nothing here. */
   if (out_memory == NULL || bytes == 0 || flags > 7) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   uint64_t address;
@@ -217,6 +223,8 @@ int lazyi_host_host_alloc(void **out_memory, size_t bytes, unsigned flags) {
 int lazyi_host_host_free(void *memory) {
   int result = lazyi_host_enter(false);
   if (result != LAZY_DRIVER_SUCCESS) return result;
+  result = lazyi_host_graph_check_unsafe();
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   if (starting_at(&lazyi_host.pinned_blocks, (uintptr_t)memory) == NULL)
     return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_pool_wait_all();

@@ -83,7 +83,8 @@ static void run_pieces(lazyi_host_command *command, uint64_t first, uint64_t cou
     case LAZYI_HOST_KERNEL: run_kernel(command, first, count); break;
     case LAZYI_HOST_CALL: lazyi_host_call(command->as.call.function, command->as.call.user); break;
     case LAZYI_HOST_RECORD:
-    case LAZYI_HOST_WAIT: break;
+    case LAZYI_HOST_WAIT:
+    case LAZYI_HOST_REPLAY: break;
   }
 }
 
@@ -147,7 +148,8 @@ static lazyi_host_stream *choose_by_seed(void) {
  * seat. */
 static bool runnable(const lazyi_host_stream *stream, const lazyi_host_stream *wanted, bool may_call) {
   if (stream->head->kind == LAZYI_HOST_CALL)
-    return may_call || stream == wanted || lazyi_host.thread_count == 0;
+    return may_call || stream == wanted || (wanted != NULL && stream->parent == wanted) ||
+           lazyi_host.thread_count == 0;
   return lazyi_host.running < lazyi_host.workers;
 }
 

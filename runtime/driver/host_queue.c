@@ -59,6 +59,7 @@ static void return_params(void *block) {
 lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_host_command_kind kind,
                                              size_t params_bytes) {
   lazyi_host_command *command;
+  if (stream->capture != NULL) return lazyi_host_graph_add(stream, kind, params_bytes);
   stream->users++;
   while ((command = take_command()) == NULL) lazyi_host_pool_wait_moment(NULL);
   command->stream = stream;
@@ -66,6 +67,8 @@ lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_ho
   command->next = command->next_job = NULL;
   command->participants = 0;
   command->joinable = false;
+  command->exec = NULL;
+  command->missing = 0;
   command->blocks = 1;
   atomic_store_explicit(&command->claimed, 0, memory_order_relaxed);
   memset(&command->as, 0, sizeof command->as);
@@ -78,15 +81,22 @@ lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_ho
   return command;
 }
 
+/* Worth another thread's wake-up: pieces for several, a long copy, or a function that may block. */
+bool lazyi_host_queue_is_heavy(const lazyi_host_command *command) {
+  return command->blocks > 1 || command->kind == LAZYI_HOST_CALL;
+}
+
 static void push_ready(lazyi_host_stream *stream) {
   stream->ready = true;
   stream->next_ready = NULL;
   if (lazyi_host.ready == NULL) lazyi_host.ready = stream;
   else lazyi_host.last_ready->next_ready = stream;
   lazyi_host.last_ready = stream;
+  /* the pool thread that made it ready goes on with it, whoever waits */
+  if (lazyi_host.schedule == 0 && lazyi_host_queue_is_heavy(stream->head)) lazyi_host.eager = true;
 }
 
-static void visit(lazyi_host_stream *stream) {
+void lazyi_host_queue_visit(lazyi_host_stream *stream) {
   if (stream->visited) return;
   stream->visited = true;
   stream->next_visit = lazyi_host.visits;
@@ -94,7 +104,7 @@ static void visit(lazyi_host_stream *stream) {
 }
 
 void lazyi_host_queue_retire_event(lazyi_host_event *event) {
-  if (event->destroyed && event->users == 0) lazyi_memory_free(event);
+  if (event->destroyed && event->users == 0) lazyi_host_event_free(event);
 }
 
 static void finish_record(lazyi_host_command *command) {
@@ -107,18 +117,23 @@ static void finish_record(lazyi_host_command *command) {
   for (lazyi_host_command *waiter = command->as.record.first_waiter; waiter != NULL;) {
     lazyi_host_command *next = waiter->as.wait.next_waiter;
     waiter->as.wait.satisfied = true;
-    visit(waiter->stream);
+    lazyi_host_queue_visit(waiter->stream);
     waiter = next;
   }
   event->users--;
   lazyi_host_queue_retire_event(event);
 }
 
-static void pop(lazyi_host_stream *stream) {
+void lazyi_host_queue_pop(lazyi_host_stream *stream) {
   lazyi_host_command *command = stream->head;
   stream->head = command->next;
   if (stream->head == NULL) stream->tail = NULL;
   stream->finished++;
+  if (command->exec != NULL) {
+    lazyi_host_exec_node_done(command);
+    return;
+  }
+  if (command->kind == LAZYI_HOST_REPLAY) lazyi_host_exec_replayed(command);
   if (command->kind == LAZYI_HOST_KERNEL && command->as.kernel.params != command->inline_params)
     return_params(command->as.kernel.params);
   return_command(command);
@@ -133,11 +148,15 @@ static bool advance_one(lazyi_host_stream *stream) {
       finish_record(command);
     } else if (command->kind == LAZYI_HOST_WAIT) {
       if (!command->as.wait.satisfied) break;
+    } else if (command->missing > 0 && lazyi_host.lost == LAZY_DRIVER_SUCCESS) {
+      break;
+    } else if (command->kind == LAZYI_HOST_REPLAY) {
+      if (!lazyi_host_exec_start(command)) break;
     } else if (lazyi_host.lost == LAZY_DRIVER_SUCCESS) {
       push_ready(stream);
       return true;
     }
-    pop(stream);
+    lazyi_host_queue_pop(stream);
     moved = true;
   }
   if (stream->head == NULL && stream->destroyed && stream->users == 0) lazyi_host_stream_retire(stream);
@@ -146,7 +165,7 @@ static bool advance_one(lazyi_host_stream *stream) {
 
 void lazyi_host_queue_advance(lazyi_host_stream *stream) {
   bool moved = false;
-  visit(stream);
+  lazyi_host_queue_visit(stream);
   while ((stream = lazyi_host.visits) != NULL) {
     lazyi_host.visits = stream->next_visit;
     stream->visited = false;
@@ -155,14 +174,10 @@ void lazyi_host_queue_advance(lazyi_host_stream *stream) {
   if (moved) lazyi_host_queue_announce();
 }
 
-/* Worth another thread's wake-up: pieces for several, a long copy, or a function that may block. */
-static bool heavy(const lazyi_host_command *command) {
-  return command->blocks > 1 || command->kind == LAZYI_HOST_CALL;
-}
-
 void lazyi_host_queue_submit(lazyi_host_command *command) {
   lazyi_host_stream *stream = command->stream;
-  bool wakes = heavy(command);
+  bool wakes = lazyi_host_queue_is_heavy(command);
+  if (stream->capture != NULL) return; /* a node, filled in where it stays */
   if (stream->tail != NULL) stream->tail->next = command;
   else stream->head = command;
   stream->tail = command;
@@ -180,7 +195,7 @@ void lazyi_host_queue_finish(lazyi_host_command *command) {
     *at = command->next_job;
   }
   stream->running = false;
-  pop(stream);
+  lazyi_host_queue_pop(stream);
   lazyi_host_queue_advance(stream);
   lazyi_host_queue_announce();
 }

@@ -16,6 +16,9 @@ enum lazyi_host_kind {
   LAZYI_HOST_FUNCTION,
   LAZYI_HOST_STREAM,
   LAZYI_HOST_EVENT,
+  LAZYI_HOST_GRAPH,
+  LAZYI_HOST_EXEC,
+  LAZYI_HOST_NODE, /* of a graph: its generation and number, in no slot */
 };
 
 typedef struct lazyi_host_slot {
@@ -35,6 +38,9 @@ typedef LAZYI_VECTOR(lazyi_host_block_info) lazyi_host_blocks; /* by address */
 
 typedef struct lazyi_host_command lazyi_host_command;
 typedef struct lazyi_host_stream lazyi_host_stream;
+typedef struct lazyi_host_graph lazyi_host_graph;
+typedef struct lazyi_host_exec lazyi_host_exec;
+typedef LAZYI_VECTOR(uint32_t) lazyi_host_frontier; /* nodes of a capture that what comes next depends on */
 
 typedef struct lazyi_host_event {
   void *handle;
@@ -43,6 +49,8 @@ typedef struct lazyi_host_event {
   uint64_t recorded, finished; /* number of the last record submitted and of the last one run */
   uint64_t finished_ns;
   lazyi_host_command *last; /* the latest record while it is pending */
+  uint64_t capture;         /* number of the capture that the latest record was part of; 0: of none */
+  lazyi_host_frontier frontier;
 } lazyi_host_event;
 
 typedef enum lazyi_host_command_kind {
@@ -52,6 +60,7 @@ typedef enum lazyi_host_command_kind {
   LAZYI_HOST_CALL,
   LAZYI_HOST_RECORD,
   LAZYI_HOST_WAIT,
+  LAZYI_HOST_REPLAY,
 } lazyi_host_command_kind;
 
 enum {
@@ -70,6 +79,8 @@ struct lazyi_host_command {
   uint32_t participants; /* threads running pieces */
   bool joinable;         /* in the list of jobs */
   lazyi_host_command *next_job;
+  lazyi_host_exec *exec; /* whose node it is; NULL: of the pool of commands */
+  uint32_t missing;      /* nodes that have to run before this one */
   uint64_t blocks;
   atomic_uint_fast64_t claimed;
   union {
@@ -102,6 +113,10 @@ struct lazyi_host_command {
       lazyi_host_command *next_waiter;
       bool satisfied;
     } wait;
+    struct {
+      lazyi_host_exec *exec;
+      lazyi_host_command *next_launch; /* of the same exec: launches of one run one after another */
+    } replay;
   } as;
   _Alignas(16) unsigned char inline_params[LAZYI_HOST_INLINE_BYTES];
 };
@@ -112,7 +127,11 @@ struct lazyi_host_stream {
   lazyi_host_command *head, *tail;
   uint64_t submitted, finished;
   bool running, ready, visited, destroyed;
-  uint32_t users; /* threads waiting: keeps a destroyed stream's memory */
+  uint32_t users;            /* threads waiting: keeps a destroyed stream's memory */
+  lazyi_host_stream *parent; /* of a stream inside an exec: the one it was launched on */
+  lazyi_host_graph *capture; /* NULL: commands are queued */
+  uint32_t capture_lane;
+  lazyi_host_frontier frontier;
   lazyi_host_stream *next_ready, *next_visit, *next, *previous;
 };
 
@@ -148,6 +167,11 @@ typedef struct lazyi_host_state {
     size_t bytes;
   })
   adopted; /* the process's own memory; ranges may overlap */
+
+  /* Captures under way. */
+  lazyi_host_graph *captures;
+  uint64_t capture_count;
+  lazyi_host_exec *dying; /* destroyed with launches under way */
 
   /* Queues. */
   lazyi_host_stream *streams, *default_stream;
@@ -201,7 +225,8 @@ void *lazyi_host_memory_resolve(lazy_driver_address address, size_t bytes);
 void lazyi_host_memory_deinit(void);
 size_t lazyi_host_memory_total(void);
 
-/* host_queue.c; under the lock, which `acquire`, `finish_all` and the waits release in between. */
+/* host_queue.c; under the lock, which `acquire`, `finish_all` and the waits release in between. `acquire`
+   yields NULL for a capturing stream whose capture takes nothing more: lazyi_host_graph_refusal says why. */
 lazy_status lazyi_host_queue_init(void);
 void lazyi_host_queue_deinit(void);
 lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_host_command_kind kind,
@@ -211,6 +236,9 @@ void lazyi_host_queue_advance(lazyi_host_stream *stream);
 void lazyi_host_queue_finish(lazyi_host_command *command);
 void lazyi_host_queue_retire_event(lazyi_host_event *event);
 void lazyi_host_queue_announce(void);
+void lazyi_host_queue_visit(lazyi_host_stream *stream); /* to be advanced by the advance under way */
+bool lazyi_host_queue_is_heavy(const lazyi_host_command *command);
+void lazyi_host_queue_pop(lazyi_host_stream *stream);
 
 /* host_pool.c; under the lock. */
 bool lazyi_host_pool_help(lazyi_host_stream *wanted, bool may_call); /* ran something */
@@ -221,11 +249,41 @@ void lazyi_host_pool_wait_moment(lazyi_host_stream *wanted);
 void lazyi_host_pool_notify(bool heavy);
 void lazyi_host_pool_stop(void);
 
+/* host_graph.c; under the lock. A capturing stream's commands become nodes: `add` makes one to fill in, NULL
+   where the capture takes none. What a capture forbids invalidates it. */
+lazyi_host_command *lazyi_host_graph_add(lazyi_host_stream *stream, lazyi_host_command_kind kind,
+                                         size_t params_bytes);
+int lazyi_host_graph_refusal(const lazyi_host_stream *stream);
+int lazyi_host_graph_record(lazyi_host_stream *stream, lazyi_host_event *event);
+/* True: the wait was the capture's business, and *out_result is what came of it. */
+bool lazyi_host_graph_wait(lazyi_host_stream *stream, const lazyi_host_event *event, int *out_result);
+/* Calls on the host that a captured stream or event, or a capture of this thread, does not allow. */
+int lazyi_host_graph_check_stream(const lazyi_host_stream *stream);
+int lazyi_host_graph_check_event(const lazyi_host_event *event);
+int lazyi_host_graph_check_unsafe(void);
+void lazyi_host_graph_free(lazyi_host_graph *graph);
+void lazyi_host_graph_abandon(lazyi_host_graph *capture);
+void lazyi_host_exec_free(lazyi_host_exec *exec);
+void lazyi_host_exec_reap(void); /* frees destroyed ones that are idle now */
+/* A replay reached the head of its stream: it starts unless an earlier launch of the exec is under way. True
+   if there is nothing to run, and it can leave. */
+bool lazyi_host_exec_start(lazyi_host_command *replay);
+/* A node of an exec is done, or dropped on a lost device. */
+void lazyi_host_exec_node_done(lazyi_host_command *node);
+/* A replay left its stream. */
+void lazyi_host_exec_replayed(lazyi_host_command *replay);
+
 /* host_stream.c: the stream of a handle (NULL means the default stream), or NULL. */
 lazyi_host_stream *lazyi_host_stream_get(lazy_driver_stream stream);
 lazyi_host_stream *lazyi_host_stream_new(void);
 void lazyi_host_stream_retire(lazyi_host_stream *stream);
+void lazyi_host_event_free(lazyi_host_event *event);
 uint64_t lazyi_host_now_ns(void);
+
+/* host_launch.c: whether a launch is one; a result. */
+int lazyi_host_check_launch(const lazyi_host_kernel *kernel, unsigned grid_x, unsigned grid_y,
+                            unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
+                            unsigned shared_bytes, void **parameters, void **extra);
 
 /* host_module.c: unloads; the handle of the module is the caller's to destroy. */
 void lazyi_host_module_drop(lazyi_host_module *module);

@@ -30,6 +30,7 @@ void lazyi_host_stream_retire(lazyi_host_stream *stream) {
   if (stream->next != NULL) stream->next->previous = stream->previous;
   if (stream->previous != NULL) stream->previous->next = stream->next;
   else lazyi_host.streams = stream->next;
+  lazyi_vector_deinit(&stream->frontier);
   lazyi_memory_free(stream);
 }
 
@@ -56,6 +57,8 @@ int lazyi_host_stream_destroy(lazy_driver_stream handle) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   lazyi_host_stream *stream = handle != NULL ? lazyi_host_stream_get(handle) : NULL;
   if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  result = lazyi_host_graph_check_stream(stream);
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   lazyi_host_handle_destroy(handle);
   lazyi_host.live.streams--;
   stream->destroyed = true;
@@ -68,6 +71,8 @@ int lazyi_host_stream_synchronize(lazy_driver_stream handle) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   lazyi_host_stream *stream = lazyi_host_stream_get(handle);
   if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  result = lazyi_host_graph_check_stream(stream);
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   lazyi_host_pool_wait_stream(stream);
   return lazyi_host_leave(lazyi_host.lost);
 }
@@ -83,6 +88,8 @@ int lazyi_host_stream_query(lazy_driver_stream handle) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   lazyi_host_stream *stream = lazyi_host_stream_get(handle);
   if (stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  result = lazyi_host_graph_check_stream(stream);
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   stream->users++;
   if (stream->head != NULL) step();
   bool idle = stream->head == NULL;
@@ -100,6 +107,7 @@ int lazyi_host_stream_wait_event(lazy_driver_stream handle, lazy_driver_event ev
   lazyi_host_event *event = event_get(event_handle);
   if (stream == NULL || event == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
   if (flags != 0) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
+  if (lazyi_host_graph_wait(stream, event, &result)) return lazyi_host_leave(result);
   if (event->last == NULL) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
   event->users++;
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_WAIT, 0);
@@ -133,6 +141,11 @@ int lazyi_host_event_create(lazy_driver_event *out_event, unsigned flags) {
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }
 
+void lazyi_host_event_free(lazyi_host_event *event) {
+  lazyi_vector_deinit(&event->frontier);
+  lazyi_memory_free(event);
+}
+
 /* Records and waits that are pending stand. */
 int lazyi_host_event_destroy(lazy_driver_event handle) {
   int result = lazyi_host_enter(false);
@@ -152,6 +165,8 @@ int lazyi_host_event_record(lazy_driver_event event_handle, lazy_driver_stream h
   lazyi_host_stream *stream = lazyi_host_stream_get(handle);
   lazyi_host_event *event = event_get(event_handle);
   if (stream == NULL || event == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (stream->capture != NULL) return lazyi_host_leave(lazyi_host_graph_record(stream, event));
+  event->capture = 0;
   event->users++;
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_RECORD, 0);
   command->as.record.event = event;
@@ -166,6 +181,9 @@ int lazyi_host_event_query(lazy_driver_event handle) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   lazyi_host_event *event = event_get(handle);
   if (event == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  result = lazyi_host_graph_check_event(event);
+  if (result == LAZY_DRIVER_SUCCESS) result = lazyi_host_graph_check_unsafe();
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   uint64_t target = event->recorded;
   event->users++;
   if (event->finished < target) step();
@@ -181,6 +199,8 @@ int lazyi_host_event_synchronize(lazy_driver_event handle) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   lazyi_host_event *event = event_get(handle);
   if (event == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  result = lazyi_host_graph_check_event(event);
+  if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   lazyi_host_pool_wait_event(event);
   return lazyi_host_leave(lazyi_host.lost);
 }
@@ -194,6 +214,7 @@ int lazyi_host_event_elapsed_time(float *out_milliseconds, lazy_driver_event sta
   if (start == NULL || end == NULL || !start->timed || !end->timed || start->recorded == 0 ||
       end->recorded == 0)
     return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
+  if (start->capture != 0 || end->capture != 0) return lazyi_host_leave(LAZY_DRIVER_CAPTURED_EVENT);
   if (start->last != NULL || end->last != NULL) return lazyi_host_leave(LAZY_DRIVER_NOT_READY);
   int64_t elapsed_ns = (int64_t)(end->finished_ns - start->finished_ns);
   *out_milliseconds = (float)((double)elapsed_ns * 1e-6);
