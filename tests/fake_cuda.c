@@ -62,6 +62,7 @@ int cuGetProcAddress_v2(const char *symbol, void **out_entry, int version, uint6
     if (strcmp(rows[i].symbol, symbol) != 0) continue;
     if (rows[i].version != version || flags != 0) return LAZY_DRIVER_INVALID_VALUE;
     bool launch = strcmp(symbol, "cuLaunchKernel") == 0;
+    if (strcmp(symbol, "cuGraphLaunch") == 0) return LAZY_DRIVER_NOT_FOUND; /* optional: it can be without */
     if (FAKE_CUDA == LACKS_ROW && launch) return LAZY_DRIVER_NOT_FOUND;
     *out_status = 0;
     if (FAKE_CUDA == NULL_ROW && launch) return LAZY_DRIVER_SUCCESS;

@@ -15,6 +15,11 @@ typedef struct lazy_graph lazy_graph;
 typedef struct lazy_graph_options {
   size_t struct_size;
   void *stream; /* a CUstream the graph's work forks from and joins; NULL = a stream of the graph's own */
+  /* From the second run of the same shapes on, the run is a captured driver graph: one driver call instead of
+     one per kernel. Inputs are copied into memory of the graph's own first. Parameters that moved or changed
+     their type, and memory that grew, make it capture again. Without effect on a driver that cannot capture.
+   */
+  bool capture;
 } lazy_graph_options;
 
 /* Retains the module. */

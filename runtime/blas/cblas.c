@@ -44,6 +44,7 @@ typedef struct record {
   cblas *owner;
   struct record *next; /* in its bucket */
   atomic_uint queued;  /* times that it has still to run; changes from 0 only under the lock */
+  bool is_captured; /* a captured graph may run it at any time: it stays as it is, and is not counted down */
   lazyi_gemm call;
 } record;
 
@@ -77,7 +78,7 @@ static record *find_record(record *first, const lazyi_gemm *call) {
   return count >= BUCKET_RECORDS ? idle : NULL;
 }
 
-static record *take_record(cblas *blas, const lazyi_gemm *call) {
+static record *take_record(cblas *blas, const lazyi_gemm *call, bool captured) {
   const lazyi_gemm same = normal(call);
   record **bucket = &blas->buckets[XXH3_64bits(&same, sizeof same) % BUCKETS];
   pthread_mutex_lock(&blas->records_lock);
@@ -90,12 +91,23 @@ static record *take_record(cblas *blas, const lazyi_gemm *call) {
   if (taken != NULL) {
     if (atomic_load_explicit(&taken->queued, memory_order_acquire) == 0) taken->call = same;
     atomic_fetch_add_explicit(&taken->queued, 1, memory_order_relaxed);
+    if (captured) atomic_store_explicit(&taken->is_captured, true, memory_order_relaxed);
   }
   pthread_mutex_unlock(&blas->records_lock);
   return taken;
 }
 
-static void give_record(record *given) { atomic_fetch_sub_explicit(&given->queued, 1, memory_order_release); }
+static void give_record(record *given) {
+  if (!atomic_load_explicit(&given->is_captured, memory_order_relaxed))
+    atomic_fetch_sub_explicit(&given->queued, 1, memory_order_release);
+}
+
+static bool is_captured(const lazyi_device *device, lazy_driver_stream stream) {
+  int status = LAZY_DRIVER_CAPTURE_NONE;
+  return device->driver->stream_is_capturing != NULL &&
+         device->driver->stream_is_capturing(stream, &status) == LAZY_DRIVER_SUCCESS &&
+         status != LAZY_DRIVER_CAPTURE_NONE;
+}
 
 /* The memory behind a device address: this provider belongs to the host device. */
 static void *memory_at(uint64_t address) { return (void *)(uintptr_t)lazyi_host_untag(address); }
@@ -157,7 +169,7 @@ static bool serves(void *state, const lazyi_gemm *g) {
 
 static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream stream) {
   cblas *blas = state;
-  record *queued = take_record(blas, call);
+  record *queued = take_record(blas, call, is_captured(blas->device, stream));
   LAZYI_TRY_ALLOC(queued);
   lazy_status status = LAZYI_DRIVER(blas->device, launch_host_func, stream, run, queued);
   if (status != LAZY_STATUS_OK) give_record(queued);

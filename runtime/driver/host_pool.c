@@ -245,6 +245,7 @@ void lazyi_host_pool_wait_moment(lazyi_host_stream *wanted) {
 
 /* A waiting thread that leaves hands on what it would have helped with. */
 static void leave_rest(void) {
+  if (lazyi_host.dying != NULL) lazyi_host_exec_reap();
   if (lazyi_host.ready != NULL) lazyi_host_pool_notify(lazyi_host.eager);
 }
 

@@ -96,6 +96,7 @@ static lazy_status prepare(lazy_graph *graph, lazyi_purpose purpose, holdings *h
   if (purpose == LAZYI_PURPOSE_FORWARD) {
     LAZY_TRY(lazyi_core_open_blas(graph->core));
     LAZY_TRY(lazyi_plan_create(&graph->planner, recording, &held->plan));
+    LAZY_TRY(lazyi_lanes_reserve(&graph->lanes, &graph->core->lanes, &held->plan->schedule, graph->captures));
     LAZY_TRY(lazyi_graph_alloc_slab(graph, &held->plan->sizes, &held->slab));
   }
   return recording->ticket_params.count == 0 ? LAZY_STATUS_OK

@@ -38,6 +38,9 @@ lazy_status lazy_graph_create(lazy_module *module, const lazy_graph_options *opt
       return status;
     }
   }
+  graph->captures = options != NULL && options->struct_size > offsetof(lazy_graph_options, capture) &&
+                    options->capture && lazyi_capture_is_possible(&graph->core->device);
+  graph->planner.owns_inputs = graph->captures;
   graph->context = lazyi_context_retain(context);
   graph->module = lazy_module_retain(module);
   *out_graph = graph;
@@ -46,6 +49,7 @@ lazy_status lazy_graph_create(lazy_module *module, const lazy_graph_options *opt
 
 /* What is left once module, plans and slab are gone; with the context's core still there. */
 static void destroy_spare(lazy_graph *graph) {
+  lazyi_lanes_release(&graph->lanes);
   if (graph->owns_stream && lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
     (void)graph->core->device.driver->stream_destroy(graph->stream);
     lazyi_core_leave(graph->core);
@@ -74,6 +78,7 @@ void lazy_graph_destroy(lazy_graph *graph) {
   lazy_context *context = graph->context;
   if (lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
     free_slab(graph);
+    lazyi_plan_cache_deinit(&graph->plans);
     lazyi_core_leave(graph->core);
   }
   lazyi_plan_cache_deinit(&graph->plans);

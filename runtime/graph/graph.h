@@ -16,6 +16,8 @@ struct lazy_graph {
   bool is_settled; /* the last recording met nothing without values: the next takes no lock beforehand */
   lazyi_recording recording;
   lazyi_planner planner;
+  lazyi_lanes lanes; /* at high water */
+  bool captures;
   lazyi_plan_cache plans;
   lazyi_block slab; /* activations and workspace, at high water */
   uint64_t slab_activation_bytes;

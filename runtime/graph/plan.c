@@ -12,10 +12,16 @@ void lazyi_planner_deinit(lazyi_planner *planner) {
   lazyi_vector_deinit(&planner->offsets);
   lazyi_vector_deinit(&planner->roots);
   lazyi_vector_deinit(&planner->tensor_items);
+  lazyi_sched_planner_deinit(&planner->lanes);
+  lazyi_vector_deinit(&planner->lane_nodes);
+  lazyi_vector_deinit(&planner->accesses);
+  lazyi_vector_deinit(&planner->launch_nodes);
+  lazyi_vector_deinit(&planner->busy);
 }
 
 void lazyi_plan_destroy(lazyi_plan *plan) {
   if (plan == NULL) return;
+  lazyi_capture_drop(&plan->capture);
   lazyi_bump_deinit(&plan->memory);
   lazyi_memory_free(plan);
 }
@@ -60,7 +66,7 @@ static lazy_status keep_key(lazyi_plan *plan, const lazyi_plan_key *key, const l
   return LAZY_STATUS_OK;
 }
 
-static uint64_t tensor_bytes(const lazyi_plan *plan, size_t tensor) {
+uint64_t lazyi_plan_tensor_bytes(const lazyi_plan *plan, size_t tensor) {
   const int64_t *row = plan->rows + tensor * LAZY_ROW;
   uint64_t bytes = lazy_dtype_bytes((lazy_dtype)plan->tensors[tensor].dtype);
   for (int32_t i = 0; i < LAZY_ROW_DIMS; i++) bytes *= (uint64_t)row[i];
@@ -99,33 +105,40 @@ static void use_item(lazyi_planner *planner, int32_t tensor, size_t step) {
 /* A kept tensor whose memory is the caller's or a parameter's: it is copied after the last node. */
 static bool is_copied(const lazyi_plan *plan, const lazyi_planner *planner, size_t tensor) {
   return plan->tensors[tensor].is_kept && planner->tensor_items.at[planner->roots.at[tensor]] < 0 &&
-         tensor_bytes(plan, tensor) != 0;
+         lazyi_plan_tensor_bytes(plan, tensor) != 0;
 }
 
-/* Who lies in the slab, and how long. Steps are nodes; the last one is the copying out. */
+/* An input that is copied into the slab before the run. */
+static bool is_gathered(const lazyi_plan *plan, const lazyi_planner *planner, size_t tensor) {
+  const lazyi_plan_tensor *at = plan->tensors + tensor;
+  return at->kind == LAZYI_TENSOR_INPUT && (at->is_strided || planner->owns_inputs) &&
+         lazyi_plan_tensor_bytes(plan, tensor) != 0;
+}
+
+/* Who lies in the slab, and how long. Steps are nodes; the last one is the copying out. Where lanes run side
+   by side, what a node uses is taken until every later step is certain to follow it. */
 static lazy_status find_lifetimes(lazyi_planner *planner, lazyi_plan *plan) {
   size_t tensors = plan->tensor_count, end = plan->node_count;
-  planner->items.count = planner->roots.count = planner->tensor_items.count = planner->offsets.count = 0;
+  planner->items.count = planner->tensor_items.count = planner->offsets.count = 0;
   LAZY_TRY(lazyi_vector_reserve(&planner->items, 2 * tensors));
   LAZY_TRY(lazyi_vector_reserve(&planner->offsets, 2 * tensors));
-  LAZY_TRY(lazyi_vector_reserve(&planner->roots, tensors));
   LAZY_TRY(lazyi_vector_reserve(&planner->tensor_items, tensors));
-  planner->roots.count = planner->tensor_items.count = tensors;
+  planner->tensor_items.count = tensors;
   for (size_t i = 0; i < tensors; i++) {
-    planner->roots.at[i] = (int32_t)i;
-    bool gathered = plan->tensors[i].is_strided && tensor_bytes(plan, i) != 0;
-    planner->tensor_items.at[i] = gathered ? add_item(planner, tensor_bytes(plan, i), 0) : -1;
+    bool gathered = is_gathered(plan, planner, i);
+    planner->tensor_items.at[i] = gathered ? add_item(planner, lazyi_plan_tensor_bytes(plan, i), 0) : -1;
     plan->gather_count += gathered;
   }
   for (size_t node = 0; node < end; node++) {
     const struct lazy_shape_node *at = plan->nodes + node;
     const int32_t *inputs = inputs_of(plan, node), *outputs = outputs_of(plan, node);
-    for (int32_t i = 0; i < at->input_count + at->param_count; i++) use_item(planner, inputs[i], node);
-    for (int32_t i = 0; i < at->output_count; i++) {
-      if (plan->ops[node]->is_view) planner->roots.at[outputs[i]] = planner->roots.at[inputs[0]];
-      else if (tensor_bytes(plan, (size_t)outputs[i]) != 0)
-        planner->tensor_items.at[outputs[i]] =
-            add_item(planner, tensor_bytes(plan, (size_t)outputs[i]), node);
+    size_t until = (size_t)planner->busy.at[node];
+    for (int32_t i = 0; i < at->input_count + at->param_count; i++) use_item(planner, inputs[i], until);
+    for (int32_t i = 0; i < at->output_count && !plan->ops[node]->is_view; i++) {
+      if (lazyi_plan_tensor_bytes(plan, (size_t)outputs[i]) == 0) continue;
+      planner->tensor_items.at[outputs[i]] =
+          add_item(planner, lazyi_plan_tensor_bytes(plan, (size_t)outputs[i]), node);
+      use_item(planner, outputs[i], until);
     }
   }
   for (size_t i = 0; i < tensors; i++) {
@@ -142,7 +155,7 @@ static lazyi_place place_of(const lazyi_plan *plan, const lazyi_planner *planner
   if (planner->tensor_items.at[root] >= 0) {
     place.region = LAZYI_REGION_SLAB;
     place.at = planner->offsets.at[planner->tensor_items.at[root]];
-  } else if (tensor_bytes(plan, tensor) != 0) {
+  } else if (lazyi_plan_tensor_bytes(plan, tensor) != 0) {
     place.region = at->kind == LAZYI_TENSOR_INPUT ? LAZYI_REGION_INPUT : LAZYI_REGION_FIXED;
   }
   return place;
@@ -155,7 +168,7 @@ static lazy_status place_tensors(lazyi_planner *planner, lazyi_plan *plan) {
   LAZY_TRY(MAKE(plan, gathers, plan->gather_count));
   LAZY_TRY(MAKE(plan, copies, plan->copy_count));
   for (size_t i = 0; i < plan->tensor_count; i++)
-    if (is_copied(plan, planner, i)) add_item(planner, tensor_bytes(plan, i), plan->node_count);
+    if (is_copied(plan, planner, i)) add_item(planner, lazyi_plan_tensor_bytes(plan, i), plan->node_count);
   LAZY_TRY(lazyi_lifetime_assign(&planner->lifetimes, planner->items.at, planner->items.count,
                                  LAZY_PARAM_ALIGNMENT, planner->offsets.at, &summary));
   plan->sizes.activation_bytes = summary.peak_bytes;
@@ -165,11 +178,12 @@ static lazy_status place_tensors(lazyi_planner *planner, lazyi_plan *plan) {
   size_t gather = 0, copied = 0;
   for (size_t i = 0; i < plan->tensor_count; i++) {
     plan->places[i] = place_of(plan, planner, i);
-    if (plan->tensors[i].is_strided && plan->places[i].region == LAZYI_REGION_SLAB)
-      plan->gathers[gather++] = (lazyi_plan_copy){(int32_t)i, plan->places[i].at, tensor_bytes(plan, i)};
+    if (is_gathered(plan, planner, i))
+      plan->gathers[gather++] =
+          (lazyi_plan_copy){(int32_t)i, plan->places[i].at, lazyi_plan_tensor_bytes(plan, i)};
     if (is_copied(plan, planner, i)) {
-      plan->copies[copied] =
-          (lazyi_plan_copy){(int32_t)i, planner->offsets.at[placed + copied], tensor_bytes(plan, i)};
+      plan->copies[copied] = (lazyi_plan_copy){(int32_t)i, planner->offsets.at[placed + copied],
+                                               lazyi_plan_tensor_bytes(plan, i)};
       copied++;
     }
   }
@@ -188,7 +202,8 @@ static lazy_status lay_out_launches(lazyi_plan *plan) {
     const struct lazy_shape_node *at = plan->nodes + node;
     const int32_t *tensors = inputs_of(plan, node);
     int32_t count = at->input_count + at->param_count + at->output_count;
-    if (plan->ops[node]->is_view || tensor_bytes(plan, (size_t)outputs_of(plan, node)[0]) == 0) continue;
+    if (plan->ops[node]->is_view || lazyi_plan_tensor_bytes(plan, (size_t)outputs_of(plan, node)[0]) == 0)
+      continue;
     plan->launches[plan->launch_count++] =
         (lazyi_plan_launch){.op = plan->ops[node],
                             .attributes = plan->attributes + at->attributes,
@@ -197,6 +212,7 @@ static lazy_status lay_out_launches(lazyi_plan *plan) {
                             .input_count = at->input_count,
                             .param_count = at->param_count,
                             .output_count = at->output_count,
+                            .lane = plan->schedule.steps[plan->launch_count].lane,
                             .training = at->training};
     for (int32_t i = 0; i < count; i++) {
       size_t operand = plan->operand_count++, tensor = (size_t)tensors[i];
@@ -224,19 +240,27 @@ lazyi_op_call lazyi_plan_call(const lazyi_plan *plan, const lazyi_plan_launch *l
       .output_count = launch->output_count,
       .attributes = launch->attributes,
       .training = launch->training,
-      .workspace = plan->sizes.workspace_bytes == 0 ? 0 : plan->slab + plan->sizes.workspace_at};
+      .workspace = plan->sizes.workspace_bytes == 0
+                       ? 0
+                       : plan->slab + plan->sizes.workspace_at + plan->sizes.lane_workspaces[launch->lane]};
 }
 
-/* Launches run one after another: the largest workspace serves all. */
+/* Launches of one lane run one after another: the largest workspace serves all. */
 static lazy_status measure_workspace(lazyi_plan *plan, lazyi_core *core) {
-  size_t most = 0, at, slab;
+  size_t largest[LAZYI_SCHED_LANES] = {0}, most = 0, at, slab;
   for (size_t i = 0; i < plan->launch_count; i++) {
     if (plan->launches[i].op->workspace_bytes == NULL) continue;
     /* The host's libraries want no workspace, and a plan alone does not need them open. */
     if (!core->device.is_host) LAZY_TRY(lazyi_core_open_blas(core));
     lazyi_op_call call = lazyi_plan_call(plan, plan->launches + i, core, NULL);
     size_t bytes = plan->launches[i].op->workspace_bytes(&call);
-    if (bytes > most) most = bytes;
+    if (bytes > largest[plan->launches[i].lane]) largest[plan->launches[i].lane] = bytes;
+  }
+  for (int lane = 0; lane < LAZYI_SCHED_LANES; lane++) {
+    plan->sizes.lane_workspaces[lane] = most;
+    if (largest[lane] == 0) continue;
+    if (!lazyi_add_size(most, largest[lane], &most) || !lazyi_align_size(most, LAZY_PARAM_ALIGNMENT, &most))
+      return lazy_status_fail(LAZY_STATUS_LIMIT, "workspaces of all lanes overflow");
   }
   if (!lazyi_align_size(plan->sizes.activation_bytes, LAZY_PARAM_ALIGNMENT, &at) ||
       !lazyi_add_size(at, most, &slab))
@@ -253,6 +277,7 @@ static lazy_status measure_workspace(lazyi_plan *plan, lazyi_core *core) {
 
 static lazy_status build(lazyi_planner *planner, const lazyi_recording *recording, lazyi_plan *plan) {
   LAZY_TRY(keep_key(plan, &planner->key, recording));
+  LAZY_TRY(lazyi_plan_lanes(planner, plan));
   LAZY_TRY(find_lifetimes(planner, plan));
   LAZY_TRY(place_tensors(planner, plan));
   LAZY_TRY(lay_out_launches(plan));

@@ -8,6 +8,7 @@
 
 #include "runtime/graph/record.h"
 #include "runtime/memory/lifetime.h"
+#include "runtime/sched/lanes.h"
 
 enum lazyi_region {
   LAZYI_REGION_NONE,  /* no elements, or dead after the run */
@@ -57,11 +58,12 @@ typedef struct lazyi_plan_launch {
   const int64_t *attributes;
   uint32_t first;
   int32_t node;
-  uint8_t input_count, param_count, output_count;
+  uint8_t input_count, param_count, output_count, lane;
   bool training;
 } lazyi_plan_launch;
 
-/* Before the launches: an input with gaps into the slab. After them: an input or parameter that is an output.
+/* Before the launches: an input with gaps, or any where the plan owns its inputs, into the slab. After them:
+ * an input or parameter that is an output.
  */
 typedef struct lazyi_plan_copy {
   int32_t tensor;
@@ -73,7 +75,16 @@ typedef struct lazyi_plan_sizes {
   uint64_t activation_bytes;     /* the most that is live at once, as placed */
   uint64_t activation_sum_bytes; /* without sharing */
   uint64_t workspace_bytes, workspace_at;
+  uint64_t lane_workspaces[LAZYI_SCHED_LANES]; /* where each lane's starts, behind workspace_at */
 } lazyi_plan_sizes;
+
+/* Launches and copies out as the driver's graph: one call to run them all. */
+typedef struct lazyi_capture {
+  const lazyi_device *device; /* NULL: nothing was captured */
+  lazy_driver_exec exec;
+  uint64_t slab; /* what it was captured for */
+  uint32_t seen; /* runs without it */
+} lazyi_capture;
 
 /* Tensors are numbered as in the key. */
 typedef struct lazyi_plan {
@@ -97,6 +108,8 @@ typedef struct lazyi_plan {
   lazyi_plan_copy *gathers, *copies;
   size_t operand_count, input_operand_count, launch_count, gather_count, copy_count;
   lazyi_plan_sizes sizes;
+  lazyi_schedule schedule; /* of the launches */
+  lazyi_capture capture;
   uint64_t slab; /* the base that `operands` were last written for; 0: not yet */
 } lazyi_plan;
 
@@ -108,7 +121,16 @@ typedef struct lazyi_planner {
   LAZYI_VECTOR(uint64_t) offsets;     /* by item */
   LAZYI_VECTOR(int32_t) roots;        /* by tensor: whose memory it is, through views */
   LAZYI_VECTOR(int32_t) tensor_items; /* by tensor: the item of its place in the slab; -1 */
+  lazyi_sched_planner lanes;
+  LAZYI_VECTOR(lazyi_sched_node) lane_nodes; /* launches, as the scheduler sees them */
+  LAZYI_VECTOR(lazyi_sched_access) accesses;
+  LAZYI_VECTOR(int32_t) launch_nodes; /* by launch: its node */
+  LAZYI_VECTOR(int32_t) busy;         /* by node: the step until which the memory it uses is taken */
+  bool owns_inputs;    /* inputs are copied into the slab, so that a captured run finds them there */
+  uint64_t lane_bytes; /* work worth a lane; 0: LAZYI_PLAN_LANE_BYTES */
 } lazyi_planner;
+/* A fork and a join cost a few microseconds, in which a GPU moves some megabytes. */
+enum { LAZYI_PLAN_LANE_BYTES = 4 << 20 };
 void lazyi_planner_deinit(lazyi_planner *planner);
 
 /* Plans the recording whose key the planner holds; every row is known. Parameters without values get their
@@ -121,11 +143,32 @@ void lazyi_plan_bind_params(lazyi_plan *plan, const lazyi_plan_key *key);
 /* Where the plan's operands lie from now on. Cheap if the slab is where it was. */
 void lazyi_plan_bind(lazyi_plan *plan, uint64_t slab, lazy_array *const *inputs);
 
+/* plan_lanes.c: the roots of views, who launches, and on which lanes. Then `busy` is known. */
+LAZY_MUST_USE lazy_status lazyi_plan_lanes(lazyi_planner *planner, lazyi_plan *plan);
+/* Bytes of a tensor. */
+uint64_t lazyi_plan_tensor_bytes(const lazyi_plan *plan, size_t tensor);
+
+/* capture.c: queues the plan on `stream` as one driver call, captured first where that is new or was for
+   another slab; `queue` is what queues it plainly. The device's context must be current. */
+typedef struct lazyi_capture_job {
+  lazyi_capture *capture;
+  const lazyi_device *device;
+  uint64_t slab;
+  lazy_driver_stream stream, capture_stream;
+  lazy_status (*queue)(void *user, lazy_driver_stream stream);
+  void *user;
+} lazyi_capture_job;
+LAZY_MUST_USE lazy_status lazyi_capture_run(const lazyi_capture_job *job);
+/* The driver has what it takes. */
+bool lazyi_capture_is_possible(const lazyi_device *device);
+void lazyi_capture_drop(lazyi_capture *capture);
+
 /* A launch as its op wants it. */
 lazyi_op_call lazyi_plan_call(const lazyi_plan *plan, const lazyi_plan_launch *launch, lazyi_core *core,
                               lazy_driver_stream stream);
 
-/* How memory is laid out for a recording whose rows are all known, without a plan to run. Keys the planner. */
+/* How memory is laid out for a recording whose rows are all known, without a plan to run. Keys the planner.
+ */
 LAZY_MUST_USE lazy_status lazyi_plan_measure(lazyi_planner *planner, const lazyi_recording *recording,
                                              lazyi_plan_sizes *out_sizes);
 

@@ -3,10 +3,13 @@
 #include "runtime/graph/run_ranges.h"
 #include "runtime/tensor/array.h"
 
-/* An input array with gaps, put together in the slab. */
+/* An input array, put together in the slab. */
 static lazy_status gather(const lazy_graph *graph, const lazyi_plan *plan, const lazyi_plan_copy *copy) {
   const lazy_array *array = graph->recording.inputs.at[plan->tensors[copy->tensor].source];
   size_t element = lazy_dtype_bytes(array->dtype);
+  if (!plan->tensors[copy->tensor].is_strided)
+    return LAZYI_DRIVER(&graph->core->device, memcpy_dtod_async, graph->slab.address + copy->to,
+                        array->address, copy->bytes, graph->stream);
   struct lazy_k_copy_params params = {.from = array->address,
                                       .to = graph->slab.address + copy->to,
                                       .count = copy->bytes / element,
@@ -27,30 +30,62 @@ static lazy_status gather(const lazy_graph *graph, const lazyi_plan *plan, const
 
 /* An input or parameter that the model returned as it is: the output is a copy, which outlives the caller's
  * array. */
-static lazy_status copy_out(const lazy_graph *graph, const lazyi_plan *plan, const lazyi_plan_copy *copy) {
+static lazy_status copy_out(const lazy_graph *graph, const lazyi_plan *plan, const lazyi_plan_copy *copy,
+                            lazy_driver_stream stream) {
   const lazyi_place *place = plan->places + copy->tensor;
   uint64_t from =
       place->region == LAZYI_REGION_INPUT ? graph->recording.inputs.at[place->at]->address : place->at;
   return LAZYI_DRIVER(&graph->core->device, memcpy_dtod_async, graph->slab.address + copy->to, from,
-                      copy->bytes, graph->stream);
+                      copy->bytes, stream);
 }
 
-static lazy_status queue_all(const lazy_graph *graph, lazyi_plan *plan) {
-  LAZYI_RUN_RANGES(ranges, &graph->recording);
+typedef struct running {
+  const lazy_graph *graph;
+  lazyi_plan *plan;
+  lazyi_run_ranges *ranges;
+} running;
+
+static lazy_status launch(void *user, size_t index, lazy_driver_stream stream) {
+  const running *r = user;
+  const lazyi_recording *recording = &r->graph->recording;
+  const lazyi_plan_launch *at = r->plan->launches + index;
+  const lazyi_op_call call = lazyi_plan_call(r->plan, at, r->graph->core, stream);
+  lazyi_run_ranges_enter(r->ranges, at->node);
+  lazy_status status = at->op->launch(&call);
+  if (status == LAZY_STATUS_OK) return status;
+  return lazyi_recording_failed(recording, recording->node_calls.at[at->node],
+                                lazy_status_annotate(status, "%s", at->op->name));
+}
+
+/* Launches on their lanes, then copies out. */
+static lazy_status queue_launches(void *user, lazy_driver_stream stream) {
+  const running *r = user;
+  const lazyi_plan *plan = r->plan;
+  LAZYI_RUN_RANGES(ranges, &r->graph->recording);
+  running inner = {r->graph, r->plan, &ranges};
+  LAZY_TRY(
+      lazyi_lanes_submit(&r->graph->lanes, &r->graph->core->device, &plan->schedule, stream, launch, &inner));
+  lazyi_run_ranges_end(&ranges);
+  for (size_t i = 0; i < plan->copy_count; i++) LAZY_TRY(copy_out(r->graph, plan, plan->copies + i, stream));
+  return LAZY_STATUS_OK;
+}
+
+static lazy_status queue_all(lazy_graph *graph, lazyi_plan *plan) {
+  running r = {graph, plan, NULL};
   lazyi_plan_bind(plan, graph->slab.address, graph->recording.inputs.at);
   for (size_t i = 0; i < plan->gather_count; i++) LAZY_TRY(gather(graph, plan, plan->gathers + i));
-  for (size_t i = 0; i < plan->launch_count; i++) {
-    const lazyi_plan_launch *launch = plan->launches + i;
-    const lazyi_op_call call = lazyi_plan_call(plan, launch, graph->core, graph->stream);
-    lazyi_run_ranges_enter(&ranges, launch->node);
-    lazy_status status = launch->op->launch(&call);
-    if (status != LAZY_STATUS_OK)
-      return lazyi_recording_failed(&graph->recording, graph->recording.node_calls.at[launch->node],
-                                    lazy_status_annotate(status, "%s", launch->op->name));
+  if (!graph->captures || plan->capture.seen == 0) {
+    plan->capture.seen = 1;
+    return queue_launches(&r, graph->stream);
   }
-  lazyi_run_ranges_end(&ranges);
-  for (size_t i = 0; i < plan->copy_count; i++) LAZY_TRY(copy_out(graph, plan, plan->copies + i));
-  return LAZY_STATUS_OK;
+  const lazyi_capture_job job = {.capture = &plan->capture,
+                                 .device = &graph->core->device,
+                                 .slab = graph->slab.address,
+                                 .stream = graph->stream,
+                                 .capture_stream = graph->lanes.streams[0],
+                                 .queue = queue_launches,
+                                 .user = &r};
+  return lazyi_capture_run(&job);
 }
 
 lazy_status lazyi_graph_run(lazy_graph *graph, lazyi_plan *plan) {

@@ -34,6 +34,8 @@ typedef struct lazyi_op {
   enum lazy_shape_rule rule;
   bool is_view; /* output 0 is input 0's memory under another shape; nothing is launched */
   const char *const *operand_names; /* inputs, then params: for messages */
+  uint32_t writes; /* bit i: operand i (inputs, then params) is written as well as read: state, which keeps
+                      its order in every branch. 0: outputs only */
   /* Dtype of output 0 from those of inputs, then params (DEFAULT = absent); fails with found and wanted.
      NULL: all must agree. */
   lazy_status (*dtype)(const lazy_dtype *operands, int input_count, int param_count, lazy_dtype *out_dtype);

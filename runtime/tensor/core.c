@@ -24,6 +24,7 @@ static lazy_status furnish(lazyi_core *core) {
   if (status != LAZY_STATUS_OK) goto no_staging;
   status = lazyi_arena_init(&core->device, core->stream, 0, &core->arena);
   if (status != LAZY_STATUS_OK) goto no_arena;
+  lazyi_lane_pool_init(&core->lanes, &core->device);
   return LAZY_STATUS_OK;
 
 no_arena:
@@ -79,6 +80,7 @@ void lazyi_core_release(lazyi_core *core) {
   bool entered = lazyi_device_enter(&core->device) == LAZY_STATUS_OK;
   lazyi_arena_deinit(&core->arena); /* waits for the stream */
   lazyi_blas_destroy(core->blas);
+  lazyi_lane_pool_deinit(&core->lanes);
   lazyi_staging_deinit(&core->staging);
   (void)driver->event_destroy(core->order_event);
   (void)driver->stream_destroy(core->stream);

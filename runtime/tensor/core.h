@@ -10,12 +10,14 @@
 #include "runtime/blas/blas.h"
 #include "runtime/memory/arena.h"
 #include "runtime/memory/staging.h"
+#include "runtime/sched/lanes.h"
 
 typedef struct lazyi_core {
   lazyi_device device;
   lazyi_launcher launcher;
   lazyi_arena arena;
   lazyi_staging staging;
+  lazyi_lane_pool lanes;
   lazy_driver_stream stream;     /* non-blocking; the arena's home; arrays' work is queued on it */
   pthread_mutex_t first_forward; /* serialises first forwards on the device; re-entrant on its thread */
   pthread_mutex_t order_lock;
