@@ -219,6 +219,22 @@ TEST_UNDER_TOOL(a_dry_run_and_plans) {
   close_setup(&s);
 }
 
+TEST_UNDER_TOOL(a_captured_run_shows_its_modules_once) {
+  setup s;
+  const lazy_graph_options options = {.struct_size = sizeof options, .capture = true};
+  open_setup(env, "host", &s);
+  lazy_graph_destroy(s.graph);
+  ASSERT_OK(lazy_graph_create(s.net, &options, &s.graph));
+  EXPECT_OK(lazy_graph_forward(s.graph, LAZY_ARGS(lazy_value_array(s.x)), NULL));
+  for (int i = 0; i < 3; i++) {
+    tool->reset();
+    EXPECT_OK(lazy_graph_forward(s.graph, LAZY_ARGS(lazy_value_array(s.x)), NULL));
+    expect_outline(tool, i == 0 ? "lazy_graph_forward\n  record\n" RUN_OF_NESTED
+                                : "lazy_graph_forward\n  record\n  run\n");
+  }
+  close_setup(&s);
+}
+
 /* A forward that launches between the calls of a child, and calls it twice. */
 static lazy_tensor twice_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
   lazy_module *child = lazy_module_child_at(self, 0);

@@ -20,7 +20,8 @@
 
    From the second forward of the same shapes on, there are only `record` and `run`. A module gets a range
    only if something is launched in it or below it (Flatten launches nothing), and another one each time the
-   launches come back to it. `infer`, `plan`, `init` and `commit` appear in a dry run and a plan as far as
+   launches come back to it. With capture (graph.h), the run that captures shows its modules, and those that
+   replay it are one `run` each. `infer`, `plan`, `init` and `commit` appear in a dry run and a plan as far as
    those go.
 
    The NVTX headers are taken from the CUDA toolkit where one is found when lazyrt is built (CMake:
