@@ -12,13 +12,34 @@ enum { OK = 0, NOT_INITIALIZED = 1, ALLOC_FAILED = 3, INVALID_VALUE = 7, NOT_SUP
 enum { R_32F = 0, R_64F = 1, R_16F = 2, R_16BF = 14, COMPUTE_32F = 68, COMPUTE_64F = 70 };
 enum { MAGIC = 0x63756273 };
 
+typedef struct product product;
+
 typedef struct handle {
   int magic;
+  product *products; /* kept to the end: a captured one may run again */
   lazy_driver_stream stream;
   char *workspace; /* of the current stream; NULL: cuBLAS's own pool, which nothing may use */
   size_t workspace_bytes;
   int math_mode;
 } handle;
+
+struct product {
+  int a_op, b_op, m, n, k, a_row, b_row, c_row, type, batch;
+  long long a_step, b_step, c_step;
+  double alpha, beta;
+  const char *a, *b;
+  char *c, *workspace;
+  size_t workspace_bytes;
+  product *next;
+};
+
+static void free_products(product *first) {
+  while (first != NULL) {
+    product *freed = first;
+    first = freed->next;
+    free(freed);
+  }
+}
 
 /* What a test sees and sets. */
 typedef struct fake_cublas {
@@ -59,6 +80,7 @@ static int is_valid(const handle *used) { return used != NULL && used->magic == 
 int cublasDestroy_v2(handle *used) {
   if (!is_valid(used)) return NOT_INITIALIZED;
   used->magic = 0;
+  free_products(used->products);
   free(used);
   fake_cublas_state.live_handles--;
   return OK;
@@ -93,15 +115,6 @@ int cublasSetMathMode(handle *used, int mode) {
 /* ---- the product ----------------------------------------------------------------------------------------
  */
 
-typedef struct product {
-  int a_op, b_op, m, n, k, a_row, b_row, c_row, type, batch;
-  long long a_step, b_step, c_step;
-  double alpha, beta;
-  const char *a, *b;
-  char *c, *workspace;
-  size_t workspace_bytes;
-} product;
-
 static double get(const char *at, int type, long long i) {
   uint16_t bits;
   switch (type) {
@@ -126,7 +139,7 @@ static void put(char *at, int type, long long i, double value) {
 static char *behind(const void *address) { return (char *)(uintptr_t)lazyi_host_untag((uintptr_t)address); }
 
 static void run(void *user) {
-  product *p = user;
+  const product *p = user;
   const char *a = behind(p->a), *b = behind(p->b);
   char *c = behind(p->c);
   memset(behind(p->workspace), 0xFF, p->workspace_bytes);
@@ -144,7 +157,6 @@ static void run(void *user) {
         if (p->beta != 0) sum += p->beta * get(c, p->type, at);
         put(c, p->type, at, sum);
       }
-  free(p);
 }
 
 static int least_row(int rows) { return rows > 1 ? rows : 1; }
@@ -174,9 +186,9 @@ static int multiply(handle *used, product p, const void *alpha, const void *beta
   product *queued = malloc(sizeof *queued);
   if (queued == NULL) return ALLOC_FAILED;
   *queued = p;
-  if (fake_cublas_state.launch_host_func(used->stream, run, queued) == 0) return OK;
-  free(queued);
-  return 13;
+  queued->next = used->products;
+  used->products = queued;
+  return fake_cublas_state.launch_host_func(used->stream, run, queued) == 0 ? OK : 13;
 }
 
 int cublasGemmEx(handle *used, int a_op, int b_op, int m, int n, int k, const void *alpha, const void *a,

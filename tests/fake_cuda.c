@@ -13,7 +13,7 @@
 #define NULL_ROW  5 /* one required entry is found, and NULL */
 #define MISMATCH  6 /* cuInit gives 803 */
 #define WORKING   7
-#define NO_CODE   8 /* machine code gives 209, PTX is compiled */
+#define NO_CODE   8 /* machine code gives 209, PTX is compiled; an optional row is missing */
 #define NO_PTX    9 /* and PTX gives 222 */
 
 #if FAKE_CUDA == TOO_OLD
@@ -62,7 +62,7 @@ int cuGetProcAddress_v2(const char *symbol, void **out_entry, int version, uint6
     if (strcmp(rows[i].symbol, symbol) != 0) continue;
     if (rows[i].version != version || flags != 0) return LAZY_DRIVER_INVALID_VALUE;
     bool launch = strcmp(symbol, "cuLaunchKernel") == 0;
-    if (strcmp(symbol, "cuGraphLaunch") == 0) return LAZY_DRIVER_NOT_FOUND; /* optional: it can be without */
+    if (FAKE_CUDA == NO_CODE && strcmp(symbol, "cuGraphLaunch") == 0) return LAZY_DRIVER_NOT_FOUND;
     if (FAKE_CUDA == LACKS_ROW && launch) return LAZY_DRIVER_NOT_FOUND;
     *out_status = 0;
     if (FAKE_CUDA == NULL_ROW && launch) return LAZY_DRIVER_SUCCESS;
