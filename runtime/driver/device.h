@@ -25,6 +25,12 @@ void lazyi_device_leave(const lazyi_device *device);
 /* Turns a driver result into a status with a message that names the call and CUDA's error name. */
 lazy_status lazyi_device_failed(const lazyi_device *device, int result, const char *call);
 
+/* mem_alloc and host_alloc, with the bytes in the message. Freed through the table. */
+LAZY_MUST_USE lazy_status lazyi_device_alloc(const lazyi_device *device, size_t bytes,
+                                             lazy_driver_address *out_address);
+LAZY_MUST_USE lazy_status lazyi_device_alloc_pinned(const lazyi_device *device, size_t bytes,
+                                                    void **out_memory);
+
 /* Calls a row of the table: LAZYI_DRIVER(device, mem_alloc, &address, bytes). Yields a lazy_status. */
 #define LAZYI_DRIVER(device, row, ...) lazyi_device_check((device), (device)->driver->row(__VA_ARGS__), #row)
 LAZY_MUST_USE static inline lazy_status lazyi_device_check(const lazyi_device *device, int result,

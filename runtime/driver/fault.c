@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "runtime/driver/host.h"
+
 /* Blocks followed at most; an allocation beyond is refused, as the byte counts would no longer be true. */
 enum { BLOCKS = 1 << 16, BLOCKS_AT_MOST = BLOCKS / 4 * 3 };
 
@@ -13,8 +15,8 @@ static struct {
   lazy_driver table;
   uint64_t counts[LAZY_DRIVER_CALL_COUNT], total, failures, logged;
   lazyi_fault_entry log[LAZYI_FAULT_LOG_ENTRIES];
-  uint64_t countdown, row_countdown;
-  int result, row, row_result;
+  uint64_t countdown, row_countdown, loss_countdown;
+  int result, row, row_result, loss_result;
   size_t live_bytes, peak_bytes, headroom; /* headroom: SIZE_MAX - cap, so that zero means no cap */
   size_t block_count;
   uint64_t retained; /* contexts, through this provider */
@@ -58,6 +60,17 @@ static void forget_block(lazy_driver_address address) {
   fault.blocks[gap].address = 0;
 }
 
+/* The countdown of a loss stays at 1 once it was reached. */
+static int lose(int result) {
+  if (fault.loss_countdown == 0) return result;
+  if (fault.loss_countdown > 1) {
+    fault.loss_countdown--;
+    return result;
+  }
+  if (fault.inner == lazyi_host_driver()) lazyi_host_lose(fault.loss_result);
+  return fault.loss_result;
+}
+
 /* Counts a call; the result it is to fail with, or 0. */
 static int count_call(int row, lazy_driver_stream stream, size_t bytes, uint64_t *out_index) {
   int result = LAZY_DRIVER_SUCCESS;
@@ -70,6 +83,7 @@ static int count_call(int row, lazy_driver_stream stream, size_t bytes, uint64_t
     fault.total++;
     if (fault.row_countdown != 0 && fault.row == row && --fault.row_countdown == 0) result = fault.row_result;
     if (fault.countdown != 0 && --fault.countdown == 0) result = fault.result;
+    result = lose(result);
   }
   fault.failures += result != LAZY_DRIVER_SUCCESS;
   pthread_mutex_unlock(&fault.lock);
@@ -254,7 +268,7 @@ void lazyi_fault_reset(void) {
   pthread_mutex_lock(&fault.lock);
   memset(fault.counts, 0, sizeof fault.counts);
   fault.total = fault.failures = fault.logged = 0;
-  fault.countdown = fault.row_countdown = 0;
+  fault.countdown = fault.row_countdown = fault.loss_countdown = 0;
   fault.headroom = 0;
   fault.peak_bytes = fault.live_bytes;
   pthread_mutex_unlock(&fault.lock);
@@ -296,6 +310,13 @@ void lazyi_fault_fail_row_at(int row, uint64_t n, int result) {
   fault.row = row;
   fault.row_countdown = n;
   fault.row_result = result;
+  pthread_mutex_unlock(&fault.lock);
+}
+
+void lazyi_fault_lose_at(uint64_t n, int result) {
+  pthread_mutex_lock(&fault.lock);
+  fault.loss_countdown = n;
+  fault.loss_result = result;
   pthread_mutex_unlock(&fault.lock);
 }
 

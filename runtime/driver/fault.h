@@ -26,6 +26,9 @@ const char *lazyi_fault_row_name(int row);
    driver does for the error of earlier work; any other row does nothing. */
 void lazyi_fault_fail_at(uint64_t n, int result);
 void lazyi_fault_fail_row_at(int row, uint64_t n, int result);
+/* The n-th call from now and every later one fail with `result`, as on a device that is lost; a host device
+   behind it is lost with it, work that waits is dropped. n = 0 disarms, and ends the loss here. */
+void lazyi_fault_lose_at(uint64_t n, int result);
 /* Failures made so far, since the reset: whether an armed one was reached. */
 uint64_t lazyi_fault_failures(void);
 

@@ -362,6 +362,13 @@ void lazyi_host_fault_at(uint64_t n, int result) {
   (void)lazyi_host_leave(0);
 }
 
+void lazyi_host_lose(int result) {
+  pthread_mutex_lock(&lazyi_host.lock);
+  if (lazyi_host.retained != 0 && lazyi_host.lost == LAZY_DRIVER_SUCCESS) lazyi_host.lost = result;
+  pthread_cond_broadcast(&lazyi_host.progress);
+  (void)lazyi_host_leave(0);
+}
+
 void lazyi_host_live(lazyi_host_live_counts *out_counts) {
   pthread_mutex_lock(&lazyi_host.lock);
   *out_counts = lazyi_host.live;

@@ -30,6 +30,8 @@ void lazyi_host_set_schedule(uint64_t seed);
    GPU does: every later call returns it until the context's last release, pending work is dropped. 0 disarms.
  */
 void lazyi_host_fault_at(uint64_t n, int result);
+/* Loses the device with `result` now. */
+void lazyi_host_lose(int result);
 
 /* Makes memory of the process device memory, where it lies, until as many calls give it up. Unlike a block it
    has no guards; it must not come from this driver's mem_alloc or mem_free. Giving up waits for everything

@@ -134,3 +134,16 @@ lazy_status lazyi_device_failed(const lazyi_device *device, int result, const ch
   return lazy_status_fail(status_of(result), "%s: %s failed: %s (%d)%s", where, call, name, result,
                           is_sticky(result) ? "; the device is lost to this process's context" : "");
 }
+
+static lazy_status name_bytes(lazy_status status, size_t bytes, const char *kind) {
+  return status == LAZY_STATUS_OK ? status
+                                  : lazy_status_annotate(status, "%zu bytes of %s memory", bytes, kind);
+}
+
+lazy_status lazyi_device_alloc(const lazyi_device *device, size_t bytes, lazy_driver_address *out_address) {
+  return name_bytes(LAZYI_DRIVER(device, mem_alloc, out_address, bytes), bytes, "device");
+}
+
+lazy_status lazyi_device_alloc_pinned(const lazyi_device *device, size_t bytes, void **out_memory) {
+  return name_bytes(LAZYI_DRIVER(device, host_alloc, out_memory, bytes, 0), bytes, "pinned host");
+}

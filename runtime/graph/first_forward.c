@@ -47,9 +47,11 @@ lazy_status lazyi_first_forward_infer(lazy_graph *graph, lazyi_shape_answer *out
 static lazy_status queue_draw(lazy_graph *graph, const lazyi_init_job *job) {
   lazyi_core *core = graph->core;
   LAZY_TRY(lazyi_core_order(core, core->stream, graph->stream));
-  LAZY_TRY(lazyi_init_draw(&core->launcher, &core->staging, job, graph->stream));
-  /* in order before whatever the context's stream does with that memory, the arena included */
-  return lazyi_core_order(core, graph->stream, core->stream);
+  lazy_status status = lazyi_init_draw(&core->launcher, &core->staging, job, graph->stream);
+  /* in order before whatever the context's stream does with that memory, the arena included: what was queued
+     of a draw that failed too */
+  lazy_status ordered = lazyi_core_order(core, graph->stream, core->stream);
+  return status != LAZY_STATUS_OK ? status : ordered;
 }
 
 /* Queues the first values of all tickets into one extent. The generator moves on only if all went well. */
@@ -120,6 +122,19 @@ static void commit(lazy_graph *graph, holdings *held) {
   lazyi_plan_cache_put(&graph->plans, held->plan);
 }
 
+/* What the model takes, as far as it is known when memory runs out. */
+static lazy_status explain(lazy_status status, const holdings *held) {
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  if (held->plan != NULL)
+    (void)lazy_status_annotate(status, "a plan that peaks at %llu bytes of activations, %llu of workspace",
+                               (unsigned long long)held->plan->sizes.activation_bytes,
+                               (unsigned long long)held->plan->sizes.workspace_bytes);
+  if (held->answer.summary.extent_bytes != 0)
+    (void)lazy_status_annotate(status, "%llu bytes of parameters",
+                               (unsigned long long)held->answer.summary.extent_bytes);
+  return status;
+}
+
 static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan **out_plan) {
   holdings held = {0};
   if (purpose == LAZYI_PURPOSE_FORWARD) {
@@ -133,6 +148,7 @@ static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan *
     commit(graph, &held);
     *out_plan = held.plan;
   } else {
+    status = explain(status, &held);
     lazyi_graph_drop_slab(graph, held.slab);
     lazyi_plan_destroy(held.plan);
   }
@@ -153,5 +169,5 @@ lazy_status lazyi_first_forward(lazy_graph *graph, const lazy_args *args, lazyi_
   } else {
     lazyi_recording_rollback(recording);
   }
-  return status;
+  return lazyi_graph_explain(graph, status);
 }

@@ -12,7 +12,7 @@ static lazy_outputs handles(const lazyi_recording *recording) {
 static lazy_status forward(lazy_graph *graph, const lazy_args *args, lazy_outputs *out_outputs) {
   lazyi_plan *plan = NULL;
   LAZY_TRY(lazyi_first_forward(graph, args, LAZYI_PURPOSE_FORWARD, &plan));
-  LAZY_TRY(lazyi_graph_run(graph, plan));
+  LAZY_TRY(lazyi_graph_explain(graph, lazyi_graph_run(graph, plan)));
   if (out_outputs != NULL) *out_outputs = handles(&graph->recording);
   return LAZY_STATUS_OK;
 }

@@ -111,12 +111,7 @@ static void free_slab(lazy_graph *graph) {
 lazy_status lazyi_graph_alloc_slab(lazy_graph *graph, const lazyi_plan_sizes *sizes, lazyi_block *out_slab) {
   *out_slab = (lazyi_block){0};
   if (sizes->slab_bytes <= graph->slab.bytes) return LAZY_STATUS_OK;
-  lazy_status status =
-      lazyi_arena_alloc(&graph->core->arena, sizes->slab_bytes, graph->stream, NULL, out_slab);
-  if (status == LAZY_STATUS_OK) return status;
-  return lazy_status_annotate(status, "%llu bytes of activations and %llu of workspace",
-                              (unsigned long long)sizes->activation_bytes,
-                              (unsigned long long)sizes->workspace_bytes);
+  return lazyi_arena_alloc(&graph->core->arena, sizes->slab_bytes, graph->stream, NULL, out_slab);
 }
 
 void lazyi_graph_take_slab(lazy_graph *graph, const lazyi_plan_sizes *sizes, lazyi_block slab) {
@@ -146,6 +141,11 @@ lazy_status lazyi_graph_begin(lazy_graph *graph) {
 void lazyi_graph_end(lazy_graph *graph) {
   graph->is_running = false;
   lazyi_core_leave(graph->core);
+}
+
+lazy_status lazyi_graph_explain(const lazy_graph *graph, lazy_status status) {
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "%s", lazyi_module_class_name(graph->module));
 }
 
 lazy_status lazy_graph_synchronize(lazy_graph *graph) {

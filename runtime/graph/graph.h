@@ -34,6 +34,8 @@ typedef enum lazyi_purpose {
 /* graph.c: brackets of every public entry. BUSY if a hook of the graph's own recording comes back into it. */
 LAZY_MUST_USE lazy_status lazyi_graph_begin(lazy_graph *graph);
 void lazyi_graph_end(lazy_graph *graph);
+/* Names the model in the message of memory run out; returns `status`. */
+lazy_status lazyi_graph_explain(const lazy_graph *graph, lazy_status status);
 /* A slab large enough for the plan: of zero bytes if the graph's is. It becomes the graph's own with
    take_slab, which cannot fail: the old one goes back to the arena, and plans notice at their next run. Or it
    is dropped. */

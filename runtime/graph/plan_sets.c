@@ -149,5 +149,5 @@ lazy_status lazy_graph_plan_sets(lazy_graph *graph, const lazy_spec *specs, cons
   lazy_status status = plan_sets(graph, &q, out_sets);
   unmake(&q);
   lazyi_graph_end(graph);
-  return status;
+  return lazyi_graph_explain(graph, status);
 }

@@ -190,7 +190,7 @@ lazy_status lazy_graph_plan(lazy_graph *graph, const lazy_args *args, lazy_plan 
   if (status == LAZY_STATUS_OK) status = report(graph, out_plan);
   lazyi_recording_rollback(&graph->recording);
   lazyi_graph_end(graph);
-  return status;
+  return lazyi_graph_explain(graph, status);
 }
 
 size_t lazy_plan_call_count(const lazy_plan *plan) { return plan->call_count; }

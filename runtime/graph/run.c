@@ -92,8 +92,10 @@ lazy_status lazyi_graph_run(lazy_graph *graph, lazyi_plan *plan) {
   LAZYI_TRACE(LAZY_TRACE_RUN);
   /* the caller's arrays were filled on the context's stream; what comes next there may change them */
   LAZY_TRY(lazyi_core_order(graph->core, graph->core->stream, graph->stream));
-  LAZY_TRY(queue_all(graph, plan));
-  LAZY_TRY(lazyi_core_order(graph->core, graph->stream, graph->core->stream));
-  graph->last = plan;
-  return LAZY_STATUS_OK;
+  lazy_status status = queue_all(graph, plan);
+  /* what was queued of a run that failed still reads the caller's arrays */
+  lazy_status ordered = lazyi_core_order(graph->core, graph->stream, graph->core->stream);
+  if (status == LAZY_STATUS_OK) status = ordered;
+  if (status == LAZY_STATUS_OK) graph->last = plan;
+  return status;
 }

@@ -94,7 +94,7 @@ static lazy_status prepare_chunk(lazyi_file_writer *writer, lazyi_file_chunk *ch
   const lazyi_device *device = &writer->core->device;
   if (chunk->event == NULL)
     LAZY_TRY(LAZYI_DRIVER(device, event_create, &chunk->event, LAZY_DRIVER_EVENT_DISABLE_TIMING));
-  LAZY_TRY(LAZYI_DRIVER(device, host_alloc, &memory, writer->chunk_bytes, 0));
+  LAZY_TRY(lazyi_device_alloc_pinned(device, writer->chunk_bytes, &memory));
   chunk->memory = memory;
   return LAZY_STATUS_OK;
 }
@@ -220,7 +220,7 @@ void lazyi_file_writer_close(lazyi_file_writer *writer) {
     /* After a failure downloads may be under way still. What cannot be waited for or freed is lost with its
      * device. */
     const lazy_driver *driver = writer->core->device.driver;
-    if (chunk->memory != NULL) (void)driver->stream_synchronize(writer->core->stream);
+    if (chunk->used != 0) (void)driver->stream_synchronize(writer->core->stream);
     if (chunk->memory != NULL) (void)driver->host_free(chunk->memory);
     if (chunk->event != NULL) (void)driver->event_destroy(chunk->event);
   }

@@ -67,8 +67,9 @@ static lazy_status open_file(const char *path, lazy_state *state) {
 
 lazy_status lazy_state_open(const char *path, lazy_state **out_state) {
   lazy_state *state;
-  LAZY_TRY(lazyi_state_create(&state));
-  lazy_status status = open_file(path, state);
+  lazy_status status = lazyi_state_create(&state);
+  if (status != LAZY_STATUS_OK) return lazy_status_annotate(status, "%s", path);
+  status = open_file(path, state);
   if (status != LAZY_STATUS_OK) {
     lazy_state_release(state);
     return lazy_status_annotate(status, "%s", path);

@@ -121,7 +121,8 @@ lazy_status lazy_state_save(const lazy_state *state, const char *path, const cha
   lazyi_vector_deinit(&w.sources);
   lazyi_vector_deinit(&w.header.tensors);
   lazyi_vector_deinit(&w.header.metadata);
-  return status;
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "saving '%s'", path);
 }
 
 lazy_status lazy_module_save(lazy_module *module, const char *path) {
@@ -129,8 +130,9 @@ lazy_status lazy_module_save(lazy_module *module, const char *path) {
   snprintf(version, sizeof version, "%d.%d.%d", LAZY_VERSION_MAJOR, LAZY_VERSION_MINOR, LAZY_VERSION_PATCH);
   const char *const keys[] = {"format", "lazyrt"}, *const values[] = {"pt", version};
   lazy_state *state;
-  LAZY_TRY(lazy_module_state(module, &state));
-  lazy_status status = lazy_state_save(state, path, keys, values, 2);
+  lazy_status status = lazy_module_state(module, &state);
+  if (status != LAZY_STATUS_OK) return lazy_status_annotate(status, "saving '%s'", path);
+  status = lazy_state_save(state, path, keys, values, 2);
   lazy_state_release(state);
   return status;
 }

@@ -5,6 +5,7 @@
 #include "runtime/io/text.h"
 #include "runtime/module/module.h"
 #include "runtime/module/options.h"
+#include "runtime/module/queue.h"
 #include "runtime/nn/nn.h"
 
 enum { MAX_OPTIONS = 64 };
@@ -12,6 +13,7 @@ enum { MAX_OPTIONS = 64 };
 typedef struct builder {
   lazy_context *context;
   const lazyi_text_document *document;
+  uint64_t made; /* modules */
 } builder;
 
 static const char *slice_text(const builder *b, lazyi_text_slice slice) {
@@ -209,7 +211,7 @@ static lazy_status at_place(const builder *b, lazyi_text_slice place, lazy_statu
   return FAIL_AT(b, place, "%s", lazy_status_message());
 }
 
-static lazy_status create_module(builder *b, const lazyi_text_node *node, lazy_module **out_module) {
+static lazy_status create_class(builder *b, const lazyi_text_node *node, lazy_module **out_module) {
   lazyi_text_slice name = plain_name(b, node->class_name);
   const lazy_class *type = find_class(b, name);
   bool has_children = node->first_child != LAZYI_TEXT_NO_NODE;
@@ -223,6 +225,7 @@ static lazy_status create_module(builder *b, const lazyi_text_node *node, lazy_m
     lazy_module *module = *out_module;
     module->class_name = lazyi_memory_alloc(name.bytes + 1);
     if (module->class_name == NULL) {
+      lazyi_context_return_ordinals(b->context, module->ordinal, 1);
       lazy_module_release(module);
       return LAZY_STATUS_OUT_OF_MEMORY;
     }
@@ -241,6 +244,18 @@ static lazy_status create_module(builder *b, const lazyi_text_node *node, lazy_m
   return status;
 }
 
+static lazy_status create_module(builder *b, const lazyi_text_node *node, lazy_module **out_module) {
+  LAZY_TRY(create_class(b, node, out_module));
+  b->made++;
+  return LAZY_STATUS_OK;
+}
+
+/* A module of a text that failed. */
+static void drop_module(lazy_module *module) {
+  lazyi_queue_forget(module);
+  lazy_module_release(module);
+}
+
 static lazy_status add_child(builder *b, lazy_module *parent, const lazyi_text_node *node,
                              uint32_t repetition) {
   char name[256];
@@ -252,7 +267,10 @@ static lazy_status add_child(builder *b, lazy_module *parent, const lazyi_text_n
     snprintf(name, sizeof name, "%.*s", (int)node->name.bytes, slice_text(b, node->name));
   else snprintf(name, sizeof name, "%u", node->number + repetition);
   LAZY_TRY(build_node(b, node, &child));
-  return at_place(b, place, lazy_module_give_child(parent, name, child));
+  lazy_status status = at_place(b, place, lazy_module_add_child(parent, name, child));
+  if (status == LAZY_STATUS_OK) lazy_module_release(child);
+  else drop_module(child);
+  return status;
 }
 
 static lazy_status add_children(builder *b, lazy_module *module, const lazyi_text_node *node) {
@@ -269,7 +287,7 @@ static lazy_status build_node(builder *b, const lazyi_text_node *node, lazy_modu
   LAZY_TRY(create_module(b, node, &module));
   lazy_status status = add_children(b, module, node);
   if (status == LAZY_STATUS_OK) *out_module = module;
-  else lazy_module_release(module);
+  else drop_module(module);
   return status;
 }
 
@@ -279,11 +297,16 @@ lazy_status lazy_module_parse_named(lazy_context *context, const char *text, con
     return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "no context or no text");
   lazyi_text_source source = {file_name, text, strlen(text)};
   lazyi_text_document document = {0};
-  LAZY_TRY(lazyi_text_read(&source, &document));
-  builder b = {context, &document};
-  lazy_status status = build_node(&b, &document.nodes.at[0], out_module);
-  lazyi_text_document_deinit(&document);
-  return status;
+  uint64_t first = context->next_ordinal;
+  lazy_status status = lazyi_text_read(&source, &document);
+  if (status == LAZY_STATUS_OK) {
+    builder b = {.context = context, .document = &document};
+    status = build_node(&b, &document.nodes.at[0], out_module);
+    if (status != LAZY_STATUS_OK) lazyi_context_return_ordinals(context, first, b.made);
+    lazyi_text_document_deinit(&document);
+  }
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "%s", file_name != NULL ? file_name : "model text");
 }
 
 lazy_status lazy_module_parse(lazy_context *context, const char *text, lazy_module **out_module) {

@@ -2,7 +2,7 @@
 
 lazy_status lazyi_slab_acquire(const lazyi_device *device, size_t bytes, lazyi_slab *out_slab) {
   lazy_driver_address address = 0;
-  LAZY_TRY(LAZYI_DRIVER(device, mem_alloc, &address, bytes));
+  LAZY_TRY(lazyi_device_alloc(device, bytes, &address));
   *out_slab = (lazyi_slab){address, bytes};
   return LAZY_STATUS_OK;
 }

@@ -35,7 +35,7 @@ static lazy_status create_chunk(lazyi_staging *staging, size_t bytes, lazyi_stag
   lazyi_staging_chunk *chunk = lazyi_memory_calloc(1, sizeof *chunk);
   LAZYI_TRY_ALLOC(chunk);
   void *memory = NULL;
-  lazy_status status = LAZYI_DRIVER(staging->device, host_alloc, &memory, bytes, 0);
+  lazy_status status = lazyi_device_alloc_pinned(staging->device, bytes, &memory);
   if (status == LAZY_STATUS_OK) {
     chunk->memory = memory;
     chunk->bytes = bytes;

@@ -145,7 +145,7 @@ lazy_status lazy_module_create(lazy_context *context, const lazy_class *type, co
   size_t self_bytes = (type->self_bytes + 15) & ~(size_t)15;
   size_t bytes = sizeof(lazy_module) + self_bytes + type->param_count * sizeof(lazyi_param_slot);
   lazy_module *module = lazyi_memory_alloc(bytes);
-  LAZYI_TRY_ALLOC(module);
+  if (module == NULL) return lazy_status_annotate(LAZY_STATUS_OUT_OF_MEMORY, "%s", type->name);
   memset(module, 0, sizeof *module);
   atomic_init(&module->references, 1);
   module->type = type;
@@ -157,8 +157,10 @@ lazy_status lazy_module_create(lazy_context *context, const lazy_class *type, co
   module->params_inline = true;
   lazy_status status = construct(module, options);
   if (status != LAZY_STATUS_OK) {
+    lazyi_queue_forget(module);
+    lazyi_context_return_ordinals(context, module->ordinal, 1);
     lazy_module_release(module);
-    return status;
+    return status == LAZY_STATUS_OUT_OF_MEMORY ? lazy_status_annotate(status, "%s", type->name) : status;
   }
   module->initialize_hook = module->load_hook = type->is_lazy;
   *out_module = module;

@@ -32,6 +32,11 @@ void lazyi_context_release(lazy_context *context) {
   lazyi_memory_free(context);
 }
 
+void lazyi_context_return_ordinals(lazy_context *context, uint64_t first, uint64_t count) {
+  uint64_t next = first + count;
+  (void)atomic_compare_exchange_strong(&context->next_ordinal, &next, first);
+}
+
 static lazy_status check_default_dtype(lazy_dtype dtype) {
   if (lazy_dtype_is_float(dtype)) return LAZY_STATUS_OK;
   return lazy_status_fail(LAZY_STATUS_INVALID_TYPE, "the default dtype must be a floating one, found %s",

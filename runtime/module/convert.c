@@ -104,5 +104,7 @@ lazy_status lazy_module_convert(lazy_module *module, lazy_dtype dtype) {
   for (size_t i = 0; i < c.params.count; i++) c.params.at[i]->mark = 0;
   pthread_mutex_unlock(&module->context->core->first_forward);
   lazyi_vector_deinit(&c.params);
-  return status;
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "converting %s to %s", lazyi_module_class_name(module),
+                              lazy_dtype_name(dtype));
 }

@@ -41,16 +41,14 @@ void lazyi_extent_retain(lazyi_extent *extent) {
   atomic_fetch_add_explicit(&extent->references, 1, memory_order_relaxed);
 }
 
-/* A device that cannot be entered is lost: its memory goes with it. */
+/* A block goes back to the arena on the context's own stream without a call of the driver, so the context
+   need not be current. */
 void lazyi_extent_release(lazyi_extent *extent) {
   if (atomic_fetch_sub_explicit(&extent->references, 1, memory_order_acq_rel) != 1) return;
   lazy_context *context = extent->context;
   lazyi_core *core = context->core;
   count_bytes(context, (uint64_t)0 - extent->block.bytes);
-  if (lazyi_core_enter(core) == LAZY_STATUS_OK) {
-    lazyi_arena_free(&core->arena, extent->block, core->stream);
-    lazyi_core_leave(core);
-  }
+  lazyi_arena_free(&core->arena, extent->block, core->stream);
   lazyi_memory_free(extent);
   lazyi_context_release(context);
 }

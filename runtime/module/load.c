@@ -339,6 +339,7 @@ static lazy_status load(lazyi_load_frame *frame, bool strict) {
 static void finish(lazyi_load_frame *frame) {
   for (size_t i = 0; i < frame->targets.count; i++) {
     frame->targets.at[i].param->mark = 0;
+    lazy_array_release(frame->targets.at[i].own);
     lazy_array_release(frame->targets.at[i].backup);
   }
   lazyi_journal_deinit(&frame->journal);
@@ -365,5 +366,6 @@ lazy_status lazy_module_load_state(lazy_module *module, const lazy_state *state,
   }
   finish(&frame);
   pthread_mutex_unlock(lock);
-  return status;
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "loading into %s", lazyi_module_class_name(module));
 }

@@ -9,11 +9,13 @@
 
 /* A parameter that gets values. */
 typedef struct lazyi_load_target {
-  lazy_param *param;  /* its mark is this target's number + 1 */
-  size_t entry;       /* of the state: the last one that names it */
-  const char *key;    /* under which it was first met */
-  lazy_shape shape;   /* that it has or gets */
-  lazy_array *backup; /* of the values of a real one */
+  lazy_param *param; /* its mark is this target's number + 1 */
+  size_t entry;      /* of the state: the last one that names it */
+  const char *key;   /* under which it was first met */
+  lazy_shape shape;  /* that it has or gets */
+  lazy_array *own;   /* a real one's values, and a backup of them; with `saved`, the backup was filled */
+  lazy_array *backup;
+  bool saved;
 } lazyi_load_target;
 
 typedef struct lazyi_load_frame {

@@ -67,14 +67,6 @@ static lazy_status copy_values(const lazyi_load_frame *frame, const lazyi_load_t
   return status == LAZY_STATUS_OK ? status : lazy_status_annotate(status, "%s", target->key);
 }
 
-static lazy_status copy_whole(lazy_param *param, lazy_array *array, bool save) {
-  lazy_array *own;
-  LAZY_TRY(lazyi_param_wrap(param, &own));
-  lazy_status status = save ? lazy_array_copy(array, own) : lazy_array_copy(own, array);
-  lazy_array_release(own);
-  return status;
-}
-
 /* ---- places
  * -------------------------------------------------------------------------------------------------- */
 
@@ -147,7 +139,9 @@ static lazy_status back_up(lazyi_load_frame *frame) {
     LAZY_TRY(lazyi_journal_save_param(&frame->journal, target->param));
     LAZY_TRY(lazyi_array_create(frame->root->context->core, (lazy_dtype)target->param->dtype, &target->shape,
                                 &target->backup));
-    LAZY_TRY(copy_whole(target->param, target->backup, true));
+    LAZY_TRY(lazyi_param_wrap(target->param, &target->own));
+    LAZY_TRY(lazy_array_copy(target->backup, target->own));
+    target->saved = true;
     target->param->generation++;
   }
   return LAZY_STATUS_OK;
@@ -179,12 +173,14 @@ lazy_status lazyi_load_apply(lazyi_load_frame *frame) {
   return LAZY_STATUS_OK;
 }
 
+/* Allocates nothing. A backup that was not filled belongs to a parameter that was not written. */
 void lazyi_load_undo(lazyi_load_frame *frame) {
   for (size_t i = 0; i < frame->targets.count; i++) {
-    lazyi_load_target *target = &frame->targets.at[i];
-    /* A backup that was never filled belongs to a parameter that was never written. */
-    if (target->backup != NULL && target->param->generation > 0)
-      (void)copy_whole(target->param, target->backup, false);
+    const lazyi_load_target *target = &frame->targets.at[i];
+    if (!target->saved) continue;
+    lazy_status status = lazy_array_copy(target->own, target->backup);
+    if (status != LAZY_STATUS_OK)
+      (void)lazy_status_annotate(status, "%s: the values it had cannot be put back", target->key);
   }
   lazyi_journal_rollback(&frame->journal);
 }

@@ -145,13 +145,22 @@ static lazy_status uninitialized(const lazy_param *param, const char *doing) {
       place(param, where, sizeof where), doing, param->is_buffer ? " (a buffer)" : "");
 }
 
+static lazy_status short_of_memory(const lazy_param *param) {
+  char where[2 * LAZYI_PATH_BYTES];
+  return lazy_status_annotate(LAZY_STATUS_OUT_OF_MEMORY, "%sthe values of a %s",
+                              place(param, where, sizeof where), lazyi_param_kind(param));
+}
+
 lazy_status lazy_param_array(lazy_param *param, lazy_array **out_array) {
   if (param->state == LAZY_PARAM_STATE_UNSHAPED) return uninitialized(param, "the values");
   if (param->state == LAZY_PARAM_STATE_SHAPED) {
     if (param->pending) return uninitialized(param, "the values, in the middle of a first forward,");
-    LAZY_TRY(lazyi_queue_draw(param));
+    lazy_status status = lazyi_queue_draw(param);
+    if (status == LAZY_STATUS_OUT_OF_MEMORY) return short_of_memory(param);
+    LAZY_TRY(status);
   }
-  return lazyi_param_wrap(param, out_array);
+  lazy_status status = lazyi_param_wrap(param, out_array);
+  return status == LAZY_STATUS_OUT_OF_MEMORY ? short_of_memory(param) : status;
 }
 
 lazy_status lazy_param_materialize(lazy_param *param, const lazy_shape *shape, lazy_dtype dtype) {

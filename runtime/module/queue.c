@@ -1,6 +1,7 @@
 #include "runtime/module/queue.h"
 
 #include "runtime/module/draw.h"
+#include "runtime/module/module.h"
 
 /* A ring would save the compaction, but tickets count up for ever and entry `ticket - base` stays easy to
  * find. */
@@ -64,6 +65,15 @@ bool lazyi_queue_keep(lazy_param *param) {
     lazyi_context_release(context);
   }
   return keep;
+}
+
+void lazyi_queue_forget(lazy_module *module) {
+  pthread_mutex_lock(&module->context->lock);
+  for (size_t i = 0; i < module->params.count; i++)
+    if (module->params.at[i].param != NULL) module->params.at[i].param->queued = false;
+  pthread_mutex_unlock(&module->context->lock);
+  for (size_t i = 0; i < module->children.entries.count; i++)
+    lazyi_queue_forget(lazyi_module_child(module, i));
 }
 
 static void free_kept(lazy_param *param) {

@@ -14,6 +14,9 @@ void lazyi_queue_push(lazy_context *context, lazy_param *param);
 /* For the last release of a queued parameter. Under a torch stream its numbers are owed to those behind it:
    the queue then keeps the parameter (true), and frees it once it was drawn. */
 bool lazyi_queue_keep(lazy_param *param);
+/* The same for what is at or below a module whose making failed, and which nobody else has seen: nothing was
+   constructed, so nothing is owed. */
+void lazyi_queue_forget(struct lazy_module *module);
 /* Frees the queue with all it keeps. */
 void lazyi_queue_destroy(lazyi_queue *queue);
 

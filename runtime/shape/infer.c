@@ -62,23 +62,22 @@ lazy_status lazyi_shape_scratch_reserve(lazyi_shape_infer *infer, const lazyi_sh
       LAZY_TRY(LAZYI_DRIVER(device, stream_synchronize, stream));
       free_memory(infer);
     }
-    LAZY_TRY(LAZYI_DRIVER(device, mem_alloc, &infer->memory, bytes));
+    LAZY_TRY(lazyi_device_alloc(device, bytes, &infer->memory));
     infer->memory_bytes = bytes;
   }
   if (staging_bytes > infer->staging_bytes) {
     size_t bytes = with_headroom(staging_bytes);
     void *staging = NULL;
     free_staging(infer);
-    LAZY_TRY(LAZYI_DRIVER(device, host_alloc, &staging, bytes, 0));
+    LAZY_TRY(lazyi_device_alloc_pinned(device, bytes, &staging));
     infer->staging = staging;
     infer->staging_bytes = bytes;
   }
   return LAZY_STATUS_OK;
 }
 
-lazy_status lazyi_shape_scratch_launch(lazyi_shape_infer *infer, const lazyi_shape_layout *layout,
-                                       size_t upload_from, const struct lazy_k_infer_shapes_params *params,
-                                       lazy_driver_stream stream) {
+static lazy_status launch(lazyi_shape_infer *infer, const lazyi_shape_layout *layout, size_t upload_from,
+                          const struct lazy_k_infer_shapes_params *params, lazy_driver_stream stream) {
   const lazyi_device *device = infer->launcher->device;
   uint32_t grid = (uint32_t)((params->set_count + LAZYI_LAUNCH_BLOCK - 1) / LAZYI_LAUNCH_BLOCK);
   LAZY_TRY(LAZYI_DRIVER(device, memcpy_htod_async, infer->memory + upload_from, infer->staging + upload_from,
@@ -88,6 +87,15 @@ lazy_status lazyi_shape_scratch_launch(lazyi_shape_infer *infer, const lazyi_sha
   LAZY_TRY(LAZYI_DRIVER(device, memcpy_dtoh_async, infer->staging + layout->upload_bytes,
                         infer->memory + layout->read_offset, layout->read_bytes, stream));
   return LAZYI_DRIVER(device, stream_synchronize, stream);
+}
+
+/* The scratch serves every stream of the context: after a failure too nothing may be using it still. */
+lazy_status lazyi_shape_scratch_launch(lazyi_shape_infer *infer, const lazyi_shape_layout *layout,
+                                       size_t upload_from, const struct lazy_k_infer_shapes_params *params,
+                                       lazy_driver_stream stream) {
+  lazy_status status = launch(infer, layout, upload_from, params, stream);
+  if (status != LAZY_STATUS_OK) (void)infer->launcher->device->driver->stream_synchronize(stream);
+  return status;
 }
 
 static void stage(lazyi_shape_infer *infer, size_t offset, const void *from, size_t bytes) {

@@ -128,19 +128,26 @@ lazy_status lazy_array_fill(lazy_array *array, double value) {
   return status;
 }
 
+static bool has_shape(const lazy_array *array, const lazy_shape *shape) {
+  bool has = array->shape.rank == shape->rank;
+  for (int i = 0; i < shape->rank && has; i++) has = array->shape.dims[i] == shape->dims[i];
+  return has;
+}
+
 lazy_status lazy_array_copy(lazy_array *array, const lazy_array *from) {
   if (array->storage->core != from->storage->core)
     return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
                             "array: copied from %s to %s; both must be of one context",
                             from->storage->core->device.name, array->storage->core->device.name);
   LAZY_TRY(check_writable(array));
-  lazy_array *expanded;
-  LAZY_TRY(lazy_array_expand(from, &array->shape, &expanded));
+  lazy_array *expanded =
+      NULL; /* between equal shapes nothing is allocated: what takes a change back relies on it */
+  if (!has_shape(from, &array->shape)) LAZY_TRY(lazy_array_expand(from, &array->shape, &expanded));
   lazy_status status = LAZY_STATUS_OK;
   if (lazy_array_element_count(array) != 0) {
     status = lazyi_core_enter(array->storage->core);
     if (status == LAZY_STATUS_OK) {
-      status = copy(array, expanded);
+      status = copy(array, expanded != NULL ? expanded : from);
       lazyi_core_leave(array->storage->core);
     }
   }

@@ -37,5 +37,8 @@ struct lazy_context {
 
 lazy_context *lazyi_context_retain(lazy_context *context);
 void lazyi_context_release(lazy_context *context);
+/* Gives back the `count` ordinals from `first` on, of modules whose making failed, so that the next try names
+   its modules, and with them its keyed values, as this one would have; unless others were taken since. */
+void lazyi_context_return_ordinals(lazy_context *context, uint64_t first, uint64_t count);
 
 #endif

@@ -113,6 +113,8 @@ lazy_status lazyi_core_order(lazyi_core *core, lazy_driver_stream first, lazy_dr
   lazy_status status = LAZYI_DRIVER(&core->device, event_record, core->order_event, first);
   if (status == LAZY_STATUS_OK)
     status = LAZYI_DRIVER(&core->device, stream_wait_event, then, core->order_event, 0);
+  /* The caller gives up, and with it memory that `first` may still be using. */
+  if (status != LAZY_STATUS_OK) (void)core->device.driver->stream_synchronize(first);
   (void)pthread_mutex_unlock(&core->order_lock);
   return status;
 }
