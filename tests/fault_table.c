@@ -251,6 +251,7 @@ static bool may_absorb(int row, int result) {
     case LAZY_DRIVER_CALL_event_query:
     case LAZY_DRIVER_CALL_stream_query:
     case LAZY_DRIVER_CALL_mem_get_info:
+    case LAZY_DRIVER_CALL_stream_is_capturing:
     case LAZY_DRIVER_CALL_event_create:
     case LAZY_DRIVER_CALL_event_record: return true;
     case LAZY_DRIVER_CALL_mem_alloc: return result == LAZY_DRIVER_OUT_OF_MEMORY;
