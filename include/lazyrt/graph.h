@@ -5,6 +5,7 @@
 
 #include <lazyrt/array.h>
 #include <lazyrt/module.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,6 +49,12 @@ LAZY_CHECKED lazy_status lazy_graph_dry_run(lazy_graph *graph, const lazy_args *
 /* The same on a graph of its own that is thrown away. */
 LAZY_CHECKED lazy_status lazy_module_dry_run(lazy_module *module, const lazy_args *args,
                                              const lazy_graph_options *options);
+/* Draws every parameter and buffer that this graph initialised once more, where it is now, as a fresh model
+   of a context with this seed would have it; queues it and returns. One launch for all; on a driver that can
+   capture it is a captured one, of which a second seed changes one argument of one kernel. UNSUPPORTED under
+   a torch stream, whose numbers belong to an order that is over, and where a parameter's memory was replaced
+   by one that is not aligned to 256 bytes; INVALID_STATE if its sizes were replaced. */
+LAZY_CHECKED lazy_status lazy_graph_reinitialize(lazy_graph *graph, uint64_t seed);
 /* Waits until everything the graph queued is done. */
 LAZY_CHECKED lazy_status lazy_graph_synchronize(lazy_graph *graph);
 
@@ -93,6 +100,9 @@ LAZY_CHECKED lazy_status lazy_graph_plan(lazy_graph *graph, const lazy_args *arg
 LAZY_API size_t lazy_plan_call_count(const lazy_plan *plan);
 LAZY_API const lazy_plan_call *lazy_plan_call_at(const lazy_plan *plan, size_t index);
 LAZY_API const lazy_plan_totals *lazy_plan_get_totals(const lazy_plan *plan);
+/* Writes the plan as a Graphviz digraph: operations with path and result, a box for each lane, data as solid
+   edges, what one lane waits for in another as dashed ones. IO if the file takes no more. */
+LAZY_CHECKED lazy_status lazy_plan_print_graphviz(const lazy_plan *plan, FILE *file);
 LAZY_API void lazy_plan_release(lazy_plan *plan);
 
 /* Many input shape sets of one recording: set `s` has inputs shapes[s * input_count ...]. One launch per

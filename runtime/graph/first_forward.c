@@ -101,6 +101,7 @@ static lazy_status prepare(lazy_graph *graph, lazyi_purpose purpose, holdings *h
     LAZY_TRY(lazyi_lanes_reserve(&graph->lanes, &graph->core->lanes, &held->plan->schedule, graph->captures));
     LAZY_TRY(lazyi_graph_alloc_slab(graph, &held->plan->sizes, &held->slab));
   }
+  LAZY_TRY(lazyi_redraw_reserve(&graph->redraw, recording->ticket_params.count));
   return recording->ticket_params.count == 0 ? LAZY_STATUS_OK
                                              : draw(graph, &held->answer, &held->extent, &held->base);
 }
@@ -113,6 +114,7 @@ static void commit(lazy_graph *graph, holdings *held) {
     const struct lazy_init_segment *segment = held->answer.segments + i;
     lazyi_param_attach(recording->params.at[recording->ticket_params.at[i]].param, held->extent,
                        segment->count == 0 ? 0 : held->base + segment->offset);
+    lazyi_redraw_add(&graph->redraw, recording->params.at[recording->ticket_params.at[i]].param, segment);
   }
   if (held->extent != NULL) lazyi_extent_release(held->extent);
   if (held->plan == NULL) return;

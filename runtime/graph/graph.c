@@ -79,9 +79,11 @@ void lazy_graph_destroy(lazy_graph *graph) {
   if (lazyi_core_enter(graph->core) == LAZY_STATUS_OK) {
     free_slab(graph);
     lazyi_plan_cache_deinit(&graph->plans);
+    lazyi_redraw_drop(&graph->redraw, graph->core, graph->stream);
     lazyi_core_leave(graph->core);
   }
   lazyi_plan_cache_deinit(&graph->plans);
+  lazyi_redraw_deinit(&graph->redraw);
   lazy_module_release(graph->module);
   graph->module = NULL;
   graph->context = NULL;

@@ -5,6 +5,7 @@
 #include <lazyrt/graph.h>
 
 #include "runtime/graph/plan.h"
+#include "runtime/graph/redraw.h"
 
 struct lazy_graph {
   lazy_module *module;   /* held */
@@ -18,6 +19,7 @@ struct lazy_graph {
   lazyi_planner planner;
   lazyi_lanes lanes; /* at high water */
   bool captures;
+  lazyi_redraw redraw;
   lazyi_plan_cache plans;
   lazyi_block slab; /* activations and workspace, at high water */
   uint64_t slab_activation_bytes;

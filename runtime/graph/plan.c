@@ -204,6 +204,7 @@ static lazy_status lay_out_launches(lazyi_plan *plan) {
     int32_t count = at->input_count + at->param_count + at->output_count;
     if (plan->ops[node]->is_view || lazyi_plan_tensor_bytes(plan, (size_t)outputs_of(plan, node)[0]) == 0)
       continue;
+    uint8_t lane = plan->schedule.steps[plan->launch_count].lane;
     plan->launches[plan->launch_count++] =
         (lazyi_plan_launch){.op = plan->ops[node],
                             .attributes = plan->attributes + at->attributes,
@@ -212,7 +213,7 @@ static lazy_status lay_out_launches(lazyi_plan *plan) {
                             .input_count = at->input_count,
                             .param_count = at->param_count,
                             .output_count = at->output_count,
-                            .lane = plan->schedule.steps[plan->launch_count].lane,
+                            .lane = lane,
                             .training = at->training};
     for (int32_t i = 0; i < count; i++) {
       size_t operand = plan->operand_count++, tensor = (size_t)tensors[i];

@@ -5,14 +5,8 @@
 #include <string.h>
 
 #include "runtime/graph/graph.h"
+#include "runtime/graph/report.h"
 #include "runtime/trace/trace.h"
-
-struct lazy_plan {
-  lazyi_bump memory; /* of rows and strings */
-  lazy_plan_call *calls;
-  size_t call_count;
-  lazy_plan_totals totals;
-};
 
 /* What filling a report needs besides the recording. */
 typedef struct reporter {
@@ -144,7 +138,6 @@ static lazy_status fill_row(reporter *report, size_t index) {
 static lazy_status fill(lazy_graph *graph, reporter *report) {
   const lazyi_recording *recording = report->recording;
   lazy_plan *plan = report->plan;
-  lazyi_plan_sizes sizes;
   plan->call_count = recording->calls.count;
   plan->calls = lazyi_bump_alloc(&plan->memory, plan->call_count * sizeof *plan->calls);
   LAZYI_TRY_ALLOC(plan->calls);
@@ -153,7 +146,14 @@ static lazy_status fill(lazy_graph *graph, reporter *report) {
   memset(plan->calls, 0, plan->call_count * sizeof *plan->calls);
   memset(report->next_child, 0, plan->call_count * sizeof *report->next_child);
   for (size_t i = 0; i < plan->call_count; i++) LAZY_TRY(fill_row(report, i));
-  LAZY_TRY(lazyi_plan_measure(&graph->planner, recording, &sizes));
+  LAZY_TRY(lazyi_plan_key_make(&graph->planner.key, recording));
+  LAZY_TRY(lazyi_plan_create(&graph->planner, recording, &plan->laid_out));
+  plan->node_calls = lazyi_bump_alloc(&plan->memory, plan->laid_out->node_count * sizeof *plan->node_calls);
+  LAZYI_TRY_ALLOC(plan->node_calls);
+  if (recording->node_calls.count != 0)
+    memcpy(plan->node_calls, recording->node_calls.at,
+           recording->node_calls.count * sizeof *plan->node_calls);
+  const lazyi_plan_sizes sizes = plan->laid_out->sizes;
   lazy_plan_totals *totals = &plan->totals;
   totals->activation_bytes = sizes.activation_bytes;
   totals->activation_sum_bytes = sizes.activation_sum_bytes;
@@ -201,6 +201,7 @@ const lazy_plan_totals *lazy_plan_get_totals(const lazy_plan *plan) { return &pl
 
 void lazy_plan_release(lazy_plan *plan) {
   if (plan == NULL) return;
+  lazyi_plan_destroy(plan->laid_out);
   lazyi_bump_deinit(&plan->memory);
   lazyi_memory_free(plan);
 }
