@@ -15,7 +15,7 @@
 typedef struct fake_cublas {
   int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
   int live_handles, products, batched_products, math_mode;
-  int refuse;
+  int refuse, streams, shared_workspaces;
 } fake_cublas;
 
 enum { ROOM = 1024, PARTS = 4, WORKSPACE = 64 << 10 };

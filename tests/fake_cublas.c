@@ -30,6 +30,7 @@ struct product {
   const char *a, *b;
   char *c, *workspace;
   size_t workspace_bytes;
+  lazy_driver_stream stream;
   product *next;
 };
 
@@ -46,6 +47,8 @@ typedef struct fake_cublas {
   int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
   int live_handles, products, batched_products, math_mode;
   int refuse; /* the status that the next product gets instead */
+  int streams,
+      shared_workspaces; /* on which products ran; products whose workspace is another stream's too */
 } fake_cublas;
 LAZY_API fake_cublas fake_cublas_state;
 fake_cublas fake_cublas_state;
@@ -159,6 +162,19 @@ static void run(void *user) {
       }
 }
 
+/* Streams may run at one time, so each wants a workspace of its own. */
+static void look_at_workspace(const product *first, const product *p) {
+  int is_new = 1, is_shared = 0;
+  for (; first != NULL; first = first->next) {
+    if (first->stream == p->stream) is_new = 0;
+    else if (first->workspace < p->workspace + p->workspace_bytes &&
+             p->workspace < first->workspace + first->workspace_bytes)
+      is_shared = 1;
+  }
+  fake_cublas_state.streams += is_new;
+  fake_cublas_state.shared_workspaces += is_shared;
+}
+
 static int least_row(int rows) { return rows > 1 ? rows : 1; }
 
 static int multiply(handle *used, product p, const void *alpha, const void *beta, int b_type, int c_type,
@@ -182,7 +198,8 @@ static int multiply(handle *used, product p, const void *alpha, const void *beta
   if (used->workspace == NULL || used->workspace_bytes < 16384) return ALLOC_FAILED;
   p.alpha = p.type == R_64F ? *(const double *)alpha : *(const float *)alpha;
   p.beta = p.type == R_64F ? *(const double *)beta : *(const float *)beta;
-  p.workspace = used->workspace, p.workspace_bytes = used->workspace_bytes;
+  p.workspace = used->workspace, p.workspace_bytes = used->workspace_bytes, p.stream = used->stream;
+  look_at_workspace(used->products, &p);
   product *queued = malloc(sizeof *queued);
   if (queued == NULL) return ALLOC_FAILED;
   *queued = p;

@@ -12,6 +12,7 @@
 
 #include "kernels/images.h"
 #include "runtime/driver/cuda.h"
+#include "runtime/graph/graph.h"
 #include "runtime/launch/launch.h"
 
 #define REQUIRE(condition)                                                                     \
@@ -34,7 +35,7 @@ static void name_driver(const char *kind) {
 /* As in fake_cublas.c. */
 typedef struct fake_cublas {
   int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
-  int live_handles, products, batched_products, math_mode, refuse;
+  int live_handles, products, batched_products, math_mode, refuse, streams, shared_workspaces;
 } fake_cublas;
 
 static fake_cublas *name_cublas(void) {
@@ -177,6 +178,55 @@ static void a_model_runs(void) { run_model("WORKING", false, 4); }
 static void a_model_runs_from_ptx(void) { run_model("NO_CODE", true, 4); }
 static void a_model_is_captured(void) { run_model("WORKING", true, 2); }
 
+/* Branches run on lanes, streams of their own: their products do not share a workspace. */
+static lazy_tensor branches_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
+  lazy_tensor x = lazy_arg(recorder, args, 0), left = lazy_call(recorder, lazy_module_child_at(self, 0), x);
+  return lazy_add(recorder, left, lazy_call(recorder, lazy_module_child_at(self, 1), x));
+}
+static const lazy_class branches = {LAZY_CLASS("Branches"), .forward = branches_forward};
+
+static void branches_have_a_workspace_each(void) {
+  lazy_context *context;
+  lazy_module *net, *child;
+  lazy_graph *graph;
+  lazy_array *input;
+  lazy_outputs outputs;
+  name_driver("WORKING");
+  fake_cublas *fake = name_cublas();
+  REQUIRE_OK(lazy_context_open("cuda", NULL, &context));
+  REQUIRE_OK(lazy_module_create(context, &branches, NULL, &net));
+  lazy_linear_options options = LAZY_LINEAR_DEFAULTS;
+  options.out_features = OUT;
+  for (int i = 0; i < 2; i++) {
+    REQUIRE_OK(lazy_module_create(context, &lazy_class_lazy_linear, &options, &child));
+    REQUIRE_OK(lazy_module_give_child(net, i == 0 ? "left" : "right", child));
+  }
+  REQUIRE_OK(lazy_graph_create(net, NULL, &graph));
+  graph->planner.lane_bytes = 1; /* however little a branch does */
+  const lazy_shape shape = LAZY_DIMS(ROWS, IN);
+  REQUIRE_OK(lazy_array_create(context, LAZY_DTYPE_F32, &shape, &input));
+  REQUIRE_OK(lazy_array_fill(input, 0.5));
+  for (int run = 1; run <= 2; run++)
+    REQUIRE_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(input)), &outputs));
+  REQUIRE(fake->products == 4 && fake->streams == 2 && fake->shared_workspaces == 0);
+  float weights[2][OUT * IN], bias[2][OUT], found[ROWS * OUT];
+  REQUIRE_OK(lazy_graph_download(graph, outputs.at[0], found, sizeof found));
+  read_param(net, "left.weight", weights[0], sizeof weights[0]);
+  read_param(net, "right.weight", weights[1], sizeof weights[1]);
+  read_param(net, "left.bias", bias[0], sizeof bias[0]);
+  read_param(net, "right.bias", bias[1], sizeof bias[1]);
+  for (int i = 0; i < ROWS * OUT; i++) {
+    const int j = i % OUT;
+    double wanted = (double)bias[0][j] + bias[1][j];
+    for (int k = 0; k < IN; k++) wanted += 0.5 * ((double)weights[0][j * IN + k] + weights[1][j * IN + k]);
+    REQUIRE(fabs(found[i] - wanted) < 1e-5);
+  }
+  lazy_array_release(input);
+  lazy_graph_destroy(graph);
+  lazy_module_release(net);
+  lazy_context_close(context);
+}
+
 static char warning[2048];
 static void keep_warning(void *user, const char *message) {
   (void)user;
@@ -211,6 +261,7 @@ int main(int argc, char **argv) {
       {"a_model_runs", a_model_runs, true},
       {"a_model_runs_from_ptx", a_model_runs_from_ptx, true},
       {"a_model_is_captured", a_model_is_captured, true},
+      {"branches_have_a_workspace_each", branches_have_a_workspace_each, true},
   };
   for (size_t i = 0; argc == 2 && i < sizeof scenarios / sizeof *scenarios; i++) {
     if (strcmp(argv[1], scenarios[i].name) != 0) continue;
