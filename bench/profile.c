@@ -86,8 +86,7 @@ static lazy_status make_model(lazy_context *context, const options *o, lazy_modu
   return status;
 }
 
-/* ---- what a profiler is to show --------------------------------------------------------------------------
- */
+/* ---- what a profiler is to show ---- */
 
 static void print_expected(const options *o) {
   printf("ranges in the domain \"%s\":\n", LAZY_TRACE_DOMAIN);
@@ -104,8 +103,7 @@ static void print_expected(const options *o) {
       o->depth - 1);
 }
 
-/* ---- the run ---------------------------------------------------------------------------------------------
- */
+/* ---- the run ---- */
 
 /* Only some drivers have a profiler to tell. */
 static void tell_profiler(lazy_context *context, bool start) {
@@ -151,8 +149,7 @@ static lazy_status run(lazy_context *context, const options *o) {
   return status;
 }
 
-/* ---- without nsys ----------------------------------------------------------------------------------------
- */
+/* ---- without nsys ---- */
 
 static void write_quoted(FILE *file, const char *text) {
   fputc('"', file);

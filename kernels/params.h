@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* ---- shape tables: infer_shapes -------------------------------------------------------------------- */
+/* ---- shape tables: infer_shapes ---- */
 
 /* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the
    rank. Rank -1 is an unshaped parameter, its dims are all 1. Row `slot` of set `s` has element i at
@@ -64,7 +64,7 @@ struct lazy_shape_error {
   int64_t found, wanted;
 };
 
-/* ---- initialisation: tickets become segments ------------------------------------------------------- */
+/* ---- initialisation: tickets become segments ---- */
 
 enum lazy_init_rule {
   LAZY_INIT_NONE = 0,     /* memory is left as it is (values come from elsewhere) */
@@ -141,7 +141,7 @@ struct lazy_k_philox_params {
   uint64_t key, low, high;
 };
 
-/* ---- data movement and arithmetic -------------------------------------------------------------------- */
+/* ---- data movement and arithmetic ---- */
 
 /* The same element `count` times, contiguous. */
 struct lazy_k_fill_params {

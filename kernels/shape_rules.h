@@ -15,7 +15,7 @@
 #define LAZY_RULE_INLINE static inline __attribute__((always_inline, unused))
 #endif
 
-/* ---- sizes ------------------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 
 /* A size, 0 <= size < LAZY_DIM_LIMIT. LAZY_DIM_LIMIT itself stands for everything too large: operations
    saturate there, and dim_fits is asked once at the end. */
@@ -47,7 +47,7 @@ LAZY_RULE_INLINE lazy_dim dim_mul(lazy_dim a, lazy_dim b) {
 #endif
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 /* One node's call over the rows of one set. */
 struct lazy_rule_call {
@@ -115,7 +115,7 @@ LAZY_RULE_INLINE void rule_write(const struct lazy_rule_call *call, int64_t *row
   LAZY_ROW_AT(row, LAZY_ROW_RANK) = rank;
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 LAZY_RULE_INLINE int32_t rule_given(const struct lazy_rule_call *call) {
   int32_t outputs = call->node->output_count;
@@ -242,7 +242,7 @@ LAZY_RULE_INLINE int32_t rule_tally(const struct lazy_rule_call *call) {
   return LAZY_SHAPE_OK;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------- */
+/* ---- the walk ---- */
 
 /* Runs one node's rule, which is `rule`: LAZY_SHAPE_OK, or the code of the error that `call->error` now
    holds, all but its node. */

@@ -50,8 +50,7 @@ static size_t adopted(void) {
   return live.adopted;
 }
 
-/* ---- lent -----------------------------------------------------------------------------------------------
- */
+/* ---- lent ---- */
 
 TEST_ON_DRIVERS(dlpack, a_loan_shares_memory_and_outlives_everything) {
   lazy_context *context = model_context(env, env->device);
@@ -120,8 +119,7 @@ TEST_ON_DRIVERS(dlpack, every_dtype_and_rank_is_lent_and_taken_back) {
   lazy_context_close(other);
 }
 
-/* ---- taken ----------------------------------------------------------------------------------------------
- */
+/* ---- taken ---- */
 
 TEST_ON_DRIVERS(dlpack, a_tensor_is_taken_without_a_copy) {
   lazy_context *context = model_context(env, env->device);
@@ -294,8 +292,7 @@ TEST_ON_DRIVERS(dlpack, a_tensor_without_a_deleter_is_only_used) {
   lazy_context_close(context);
 }
 
-/* ---- streams, failures, models --------------------------------------------------------------------------
- */
+/* ---- streams, failures, models ---- */
 
 /* What the other library queued on its stream comes before our reads, and our writes before its reads. */
 TEST_ON_DRIVERS(dlpack, streams_are_ordered_both_ways) {

@@ -262,8 +262,7 @@ TEST_ON_DRIVERS(driver_graph, empty_graphs_and_destroyed_ones) {
   close_graph(&g);
 }
 
-/* ---- what a capture forbids -------------------------------------------------------------------------------
- */
+/* ---- what a capture forbids ---- */
 
 static void expect_dead(const graph_fixture *g, const char *what) {
   CHECK_CASE("%s", what);
@@ -384,8 +383,7 @@ TEST_ON_DRIVERS(driver_graph, beginning_and_ending_in_the_wrong_place) {
   close_graph(&g);
 }
 
-/* ---- changes ----------------------------------------------------------------------------------------------
- */
+/* ---- changes ---- */
 
 TEST_ON_DRIVERS(driver_graph, a_kernel_node_takes_other_arguments_for_later_launches) {
   graph_fixture g;
@@ -423,8 +421,7 @@ TEST_ON_DRIVERS(driver_graph, a_kernel_node_takes_other_arguments_for_later_laun
   close_graph(&g);
 }
 
-/* ---- failures ---------------------------------------------------------------------------------------------
- */
+/* ---- failures ---- */
 
 TEST(driver_graph, every_allocation_may_fail) {
   graph_fixture g;

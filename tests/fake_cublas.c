@@ -115,8 +115,7 @@ int cublasSetMathMode(handle *used, int mode) {
   return OK;
 }
 
-/* ---- the product ----------------------------------------------------------------------------------------
- */
+/* ---- the product ---- */
 
 static double get(const char *at, int type, long long i) {
   uint16_t bits;

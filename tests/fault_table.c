@@ -15,8 +15,7 @@
 /* More points than any operation has. */
 enum { POINTS_AT_MOST = 5000 };
 
-/* ---- text -----------------------------------------------------------------------------------------------
- */
+/* ---- text ---- */
 
 void fault_text_add(fault_text *text, const char *format, ...) {
   va_list arguments, again;
@@ -40,8 +39,7 @@ void fault_text_add_bytes(fault_text *text, const void *data, size_t bytes) {
   fault_text_add(text, "%zu bytes %016llx", bytes, (unsigned long long)hash);
 }
 
-/* ---- what stands ----------------------------------------------------------------------------------------
- */
+/* ---- what stands ---- */
 
 /* Reading draws a layer that waits for its values, so only real ones are read. */
 static lazy_status describe(lazy_module *module, const char *path, void *user) {
@@ -109,8 +107,7 @@ static void look_at_memory(const fault_stage *stage, fault_text *out) {
       arena.pending_count);
 }
 
-/* ---- one trial ------------------------------------------------------------------------------------------
- */
+/* ---- one trial ---- */
 
 typedef struct live {
   int64_t host;
@@ -203,8 +200,7 @@ static void free_reference(reference *r) {
   free(r->before), free(r->before_drawn), free(r->after), free(r->after_drawn), free(r->success);
 }
 
-/* ---- points ---------------------------------------------------------------------------------------------
- */
+/* ---- points ---- */
 
 /* HOST: an allocation of host memory fails. DRIVER: a driver call fails once, with `result`. LOST: that call
    and all after it fail, as on a device that is lost. */

@@ -8,8 +8,7 @@
 
 #include "runtime/module/module.h"
 
-/* ---- models ---------------------------------------------------------------------------------------------
- */
+/* ---- models ---- */
 
 /* Every kind of parameter state: lazy, a user's lazy class, an eager layer not drawn yet, a tie. */
 static lazy_module *mixed_model(lazy_context *context) {
@@ -88,8 +87,7 @@ static void look_at_made(fault_stage *stage, fault_text *out) {
   lazy_module_release(later);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static lazy_status open_context(fault_stage *stage) {
   return lazy_context_open("fault", NULL, &stage->context);
@@ -137,8 +135,7 @@ static const fault_row making[] = {
 
 TEST(fault, making_modules) { fault_table_run(env, making, sizeof making / sizeof *making); }
 
-/* ---- first forward, dry run, plan -----------------------------------------------------------------------
- */
+/* ---- first forward, dry run, plan ---- */
 
 static lazy_status forward(fault_stage *stage) {
   return lazy_graph_forward(stage->graph, LAZY_ARGS(lazy_value_array(stage->x)), &stage->outputs);
@@ -242,8 +239,7 @@ static const fault_row running[] = {
 
 TEST(fault, recording_and_running) { fault_table_run(env, running, sizeof running / sizeof *running); }
 
-/* ---- values, checkpoints, conversion --------------------------------------------------------------------
- */
+/* ---- values, checkpoints, conversion ---- */
 
 static void begin_eager(fault_stage *stage) {
   const lazy_linear_options options = {6, 5, true, LAZY_DTYPE_DEFAULT};

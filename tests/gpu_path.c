@@ -49,8 +49,7 @@ static fake_cublas *name_cublas(void) {
   return fake;
 }
 
-/* ---- images ---------------------------------------------------------------------------------------------
- */
+/* ---- images ---- */
 
 static const unsigned char code[64] = {0x50, 0xED, 0x55, 0xBA};
 static const char ptx[] = "// for a test\n.version 9.0\n.target sm_75\n";
@@ -97,8 +96,7 @@ static void a_gpu_that_neither_serves_is_refused(void) {
   REQUIRE(strstr(message, "compute capability ") != NULL);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 enum { ROWS = 5, IN = 7, OUT = 6 };
 

@@ -124,8 +124,7 @@ TEST(graph_forward, another_size_names_path_found_and_wanted) {
   lazy_context_close(context);
 }
 
-/* ---- sharing ----------------------------------------------------------------------------------------------
- */
+/* ---- sharing ---- */
 
 TEST(graph_forward, a_module_called_twice_is_settled_once) {
   lazy_context *context = model_context(env, "host");
@@ -188,8 +187,7 @@ TEST(graph_forward, two_graphs_share_one_module) {
   lazy_context_close(context);
 }
 
-/* ---- inputs and outputs
- * ------------------------------------------------------------------------------------ */
+/* ---- inputs and outputs ---- */
 
 TEST_ON_DRIVERS(graph_forward, arrays_with_gaps_are_put_together) {
   lazy_context *context = model_context(env, env->device);
@@ -292,8 +290,7 @@ TEST(graph_forward, keywords_bind_and_tuples_are_flattened) {
   lazy_context_close(context);
 }
 
-/* ---- user classes and hooks
- * ---------------------------------------------------------------------------------- */
+/* ---- user classes and hooks ---- */
 
 TEST_ON_DRIVERS(graph_forward, a_user_class_in_c) {
   lazy_context *context = model_context(env, env->device);
@@ -367,8 +364,7 @@ TEST(graph_forward, hooks_replace_arguments_and_output_at_every_call) {
   lazy_context_close(context);
 }
 
-/* ---- a forward that only calls one of its children
- * ------------------------------------------------------------ */
+/* ---- a forward that only calls one of its children ---- */
 
 static lazy_tensor first_only(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
   return lazy_call(recorder, lazy_module_child_at(self, 0), lazy_arg(recorder, args, 0));

@@ -110,8 +110,7 @@ TEST_ON_DRIVERS(graph_plan, many_sets_equal_one_plan_each) {
   lazy_context_close(context);
 }
 
-/* ---- dry runs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- dry runs ---- */
 
 typedef struct asker {
   lazy_graph *graph;
@@ -194,8 +193,7 @@ TEST(graph_plan, a_hook_that_fails_leaves_everything_lazy) {
   lazy_context_close(context);
 }
 
-/* ---- PyTorch's numbers
- * ----------------------------------------------------------------------------------------- */
+/* ---- PyTorch's numbers ---- */
 
 /* torch.manual_seed(0); LazyLinear(2) on a (1, 3) input, on the CPU. */
 TEST_ON_DRIVERS(graph_plan, the_torch_stream_draws_pytorchs_numbers) {

@@ -4,8 +4,7 @@
 
 #include "tests/model.h"
 
-/* ---- retained tensors
- * --------------------------------------------------------------------------------------- */
+/* ---- retained tensors ---- */
 
 static lazy_status keep_output(lazy_hook_event *event, void *user) {
   lazy_tensor_retain(event->recorder, event->output.as.tensor);
@@ -44,8 +43,7 @@ TEST_ON_DRIVERS(graph_recording, a_retained_tensor_is_read_after_the_run) {
   lazy_context_close(context);
 }
 
-/* ---- first forwards inside first forwards
- * ----------------------------------------------------------------------- */
+/* ---- first forwards inside first forwards ---- */
 
 typedef struct inner {
   lazy_module *same, *other;
@@ -79,8 +77,7 @@ TEST(graph_recording, a_first_forward_inside_another) {
   lazy_context_close(context);
 }
 
-/* ---- a model that grows
- * ------------------------------------------------------------------------------------------- */
+/* ---- a model that grows ---- */
 
 TEST_ON_DRIVERS(graph_recording, a_lazy_child_added_later_is_settled_by_the_next_forward) {
   lazy_context *context = model_context(env, env->device);
@@ -106,8 +103,7 @@ TEST_ON_DRIVERS(graph_recording, a_lazy_child_added_later_is_settled_by_the_next
   lazy_context_close(context);
 }
 
-/* ---- what a forward must not return
- * ------------------------------------------------------------------------------- */
+/* ---- what a forward must not return ---- */
 
 static lazy_tensor kept_from_before;
 static lazy_tensor return_an_old_one(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
@@ -133,8 +129,7 @@ TEST(graph_recording, a_tensor_of_an_earlier_recording_is_refused) {
   lazy_context_close(context);
 }
 
-/* ---- arrays of another context
- * -------------------------------------------------------------------------------------- */
+/* ---- arrays of another context ---- */
 
 TEST(graph_recording, an_array_of_another_context_is_named) {
   lazy_context *context = model_context(env, "host"), *other = model_context(env, "host");

@@ -10,8 +10,7 @@
 
 #define CALLS(row) lazyi_fault_count(LAZY_DRIVER_CALL_##row)
 
-/* ---- one pass ---------------------------------------------------------------------------------------------
- */
+/* ---- one pass ---- */
 
 static void check_one_pass(check_env *env, int modules, int scale_every) {
   CHECK_CASE("%d modules", modules);
@@ -54,8 +53,7 @@ TEST(invariants, one_pass_in_a_first_forward) {
   lazy_context_close(context);
 }
 
-/* ---- nothing in steady state
- * ------------------------------------------------------------------------------- */
+/* ---- nothing in steady state ---- */
 
 TEST(invariants, steady_state_allocates_nothing_and_waits_for_nothing) {
   lazy_context *context = model_context(env, "fault");
@@ -126,8 +124,7 @@ TEST(invariants, the_second_forward_finds_the_plan_of_the_first) {
 
 /* All or nothing up to the commit point: fault_table_test.c. */
 
-/* ---- the estimate is the allocation
- * --------------------------------------------------------------------------- */
+/* ---- the estimate is the allocation ---- */
 
 static void check_estimate(check_env *env, int64_t rows, int64_t features, int depth) {
   CHECK_CASE("%d x %d, %d layers", (int)rows, (int)features, depth);
@@ -170,8 +167,7 @@ TEST(invariants, the_estimate_is_the_allocation) {
   check_estimate(env, 1024, 900, 3);
 }
 
-/* ---- threads
- * --------------------------------------------------------------------------------------------------- */
+/* ---- threads ---- */
 
 typedef struct racer {
   lazy_graph *graph;
@@ -223,8 +219,7 @@ TEST(invariants, two_threads_in_a_first_forward_initialise_once) {
   }
 }
 
-/* ---- layers
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- layers ---- */
 
 TEST(invariants, includes_only_point_down) {
   char line[256];

@@ -42,8 +42,7 @@ lazy_module *model_chain(lazy_context *context, int count, int64_t features, int
   return chain;
 }
 
-/* ---- the user's class -----------------------------------------------------------------------------------
- */
+/* ---- the user's class ---- */
 
 static lazy_status scale_infer(const lazy_infer *in, lazy_infer_result *out) {
   return lazy_infer_param(out, "weight", LAZY_DIMS(lazy_infer_dim(in, "input", -1)));
@@ -59,8 +58,7 @@ const lazy_class model_lazy_scale = {
     LAZY_CLASS("LazyScale"),  .becomes = &model_scale, .is_lazy = true, .infer = scale_infer,
     .forward = scale_forward, .params = scale_params,  .param_count = 1};
 
-/* ---- numbers --------------------------------------------------------------------------------------------
- */
+/* ---- numbers ---- */
 
 static float half_to_float(uint16_t h) {
   int exponent = h >> 10 & 31, mantissa = h & 1023;
@@ -198,8 +196,7 @@ double model_tolerance(lazy_dtype dtype, int64_t terms) {
   return 2 * epsilons[dtype] + (double)(terms + 2) * sum;
 }
 
-/* ---- states ---------------------------------------------------------------------------------------------
- */
+/* ---- states ---- */
 
 typedef struct text {
   char *at;

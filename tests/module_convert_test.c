@@ -113,8 +113,7 @@ TEST(module_convert, nothing_changes_when_memory_runs_out) {
   lazy_context_close(context);
 }
 
-/* ---- the journal
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the journal ---- */
 
 static void count_up(void *argument) { ++*(int *)argument; }
 

@@ -70,8 +70,7 @@ static int note(nvtxDomainHandle_t domain, int32_t kind, const nvtxEventAttribut
   return before;
 }
 
-/* ---- what NVTX calls ------------------------------------------------------------------------------------
- */
+/* ---- what NVTX calls ---- */
 
 static int domain_push(nvtxDomainHandle_t domain, const nvtxEventAttributes_t *attributes) {
   return note(domain, NVTX_EVENT_PUSH, attributes);
@@ -116,8 +115,7 @@ static nvtxStringHandle_t register_string(nvtxDomainHandle_t domain, const char 
   return string;
 }
 
-/* ---- the reader -----------------------------------------------------------------------------------------
- */
+/* ---- the reader ---- */
 
 static size_t read_count(void) {
   pthread_mutex_lock(&lock);
@@ -142,8 +140,7 @@ static const char *category_name(const char *domain, uint32_t category) {
 __attribute__((visibility("default"))) extern const nvtx_reader nvtx_injection_reader;
 const nvtx_reader nvtx_injection_reader = {read_count, EVENTS, read_at, reset, category_name};
 
-/* ---- attaching ------------------------------------------------------------------------------------------
- */
+/* ---- attaching ---- */
 
 #define PUT(table, slot, function) *(table)[slot] = (NvtxFunctionPointer)(function)
 

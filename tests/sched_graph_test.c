@@ -12,8 +12,7 @@
 
 enum { SIZE = 32, NODES = 24 };
 
-/* ---- an op with state: y = x + buffer, buffer = y
- * ----------------------------------------------------------- */
+/* ---- an op with state: y = x + buffer, buffer = y ---- */
 
 static const char *const accumulate_operands[] = {"input", "buffer"};
 static lazy_status accumulate_launch(const lazyi_op_call *call) {
@@ -31,8 +30,7 @@ static const lazyi_op accumulate_op = {.name = "accumulate",
                                        .writes = 1u << 1,
                                        .launch = accumulate_launch};
 
-/* ---- a model of random branches
- * ----------------------------------------------------------------------------- */
+/* ---- a model of random branches ---- */
 
 typedef struct branching {
   uint64_t seed;
@@ -85,8 +83,7 @@ static const lazy_class branching_class = {LAZY_CLASS("Branching"),          .se
                                            .params = branching_params,       .param_count = 1,
                                            .construct = branching_construct, .forward = branching_forward};
 
-/* ---- a bench for it
- * ----------------------------------------------------------------------------------------- */
+/* ---- a bench for it ---- */
 
 typedef struct rig {
   lazy_context *context;
@@ -150,8 +147,7 @@ static bool same_bits(const rig *a, const rig *b) {
          memcmp(a->state, b->state, sizeof a->state) == 0;
 }
 
-/* ---- tests
- * --------------------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void thousand_seeds(check_env *env, bool capture) {
   rig serial = {.context = model_context(env, env->device)};
@@ -256,8 +252,7 @@ TEST(sched_graph, a_chain_loses_nothing) {
   lazy_context_close(context);
 }
 
-/* ---- capture
- * ------------------------------------------------------------------------------------------------- */
+/* ---- capture ---- */
 
 static float *forward_bits(lazy_graph *graph, lazy_array *input, size_t count) {
   lazy_outputs outputs;

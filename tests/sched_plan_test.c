@@ -55,8 +55,7 @@ static picture random_picture(check_env *env, size_t count) {
   return p;
 }
 
-/* ---- the checker ------------------------------------------------------------------------------------------
- */
+/* ---- the checker ---- */
 
 typedef struct order {
   bool before[MOST + 1][MOST + 1]; /* the last row is the end of the run */
@@ -136,8 +135,7 @@ static void check_schedule(const picture *p, const lazyi_sched_planner *planner,
   check_events(s);
 }
 
-/* ---- random graphs ----------------------------------------------------------------------------------------
- */
+/* ---- random graphs ---- */
 
 TEST(sched_plan, every_hazard_is_ordered_by_the_fewest_edges) {
   lazyi_sched_planner planner = {0};
@@ -200,8 +198,7 @@ TEST(sched_plan, every_allocation_may_fail) {
   }
 }
 
-/* ---- known graphs -----------------------------------------------------------------------------------------
- */
+/* ---- known graphs ---- */
 
 typedef struct outcome {
   lazyi_sched_planner planner;

@@ -123,8 +123,7 @@ TEST(sched_redraw, torch_streams_are_refused) {
   lazy_context_close(context);
 }
 
-/* ---- the picture
- * --------------------------------------------------------------------------------------------- */
+/* ---- the picture ---- */
 
 /* Two towers of layers on one input, added up. */
 static lazy_tensor towers_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {

@@ -10,7 +10,7 @@
 
 enum { MODEL_SLOTS = 256 };
 
-/* ---- the rules again --------------------------------------------------------------------------------- */
+/* ---- the rules again ---- */
 
 static inline lazy_shape shape_of(int32_t rank, const int64_t *dims) {
   lazy_shape shape = {.rank = rank};
@@ -136,7 +136,7 @@ static inline struct lazy_shape_error reference_walk(const lazyi_shape_table *ta
   return (struct lazy_shape_error){0};
 }
 
-/* ---- random recordings ------------------------------------------------------------------------------- */
+/* ---- random recordings ---- */
 
 typedef struct model {
   lazyi_shape_table table;

@@ -283,8 +283,7 @@ TEST_ON_DRIVERS(state, the_last_key_of_a_tied_parameter_wins) {
   lazy_context_close(context);
 }
 
-/* ---- load hooks
- * ------------------------------------------------------------------------------------------------ */
+/* ---- load hooks ---- */
 
 static lazy_status rename_old(lazy_load_event *event, void *user) {
   char from[64] = "", to[64] = "";

@@ -59,8 +59,7 @@ static void run_again(const char *name) {
   }                                                                               \
   static void under_tool_##name(__attribute__((unused)) check_env *env, const nvtx_reader *tool)
 
-/* ---- what was seen ---------------------------------------------------------------------------------------
- */
+/* ---- what was seen ---- */
 
 /* Ranges of one thread in lazyrt's domain as an indented outline. Fails the test where they do not balance.
    Work for the host device is left out: a thread that waits does some. */
@@ -91,8 +90,7 @@ static void expect_outline(const nvtx_reader *tool, const char *wanted) {
   tool->reset();
 }
 
-/* ---- a model ----------------------------------------------------------------------------------------------
- */
+/* ---- a model ---- */
 
 typedef struct setup {
   lazy_context *context;
@@ -135,8 +133,7 @@ static void close_setup(setup *s) {
   "      head (Sequential)\n" \
   "        head.fc (Linear)\n"
 
-/* ---- names and nesting ------------------------------------------------------------------------------------
- */
+/* ---- names and nesting ---- */
 
 TEST_UNDER_TOOL(a_first_forward) {
   setup s;
@@ -297,8 +294,7 @@ TEST_UNDER_TOOL(fixed_names_are_registered_and_categories_named) {
   close_setup(&s);
 }
 
-/* ---- what ranges cover ------------------------------------------------------------------------------------
- */
+/* ---- what ranges cover ---- */
 
 /* The module range that was opened last; NULL: none. */
 static const char *last_module(const nvtx_reader *tool) {
@@ -364,8 +360,7 @@ TEST_UNDER_TOOL(the_host_device_shows_its_work) {
   close_setup(&s);
 }
 
-/* ---- balance ----------------------------------------------------------------------------------------------
- */
+/* ---- balance ---- */
 
 static lazy_status call_by_number(setup *s, int entry) {
   lazy_plan *plan = NULL;
@@ -441,8 +436,7 @@ TEST_UNDER_TOOL(ranges_balance_when_a_hook_or_a_shape_fails) {
   close_setup(&s);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------------------
- */
+/* ---- threads ---- */
 
 typedef struct runner {
   setup s;
@@ -480,8 +474,7 @@ TEST_UNDER_TOOL(threads_nest_each_for_itself) {
   }
 }
 
-/* ---- without a tool ---------------------------------------------------------------------------------------
- */
+/* ---- without a tool ---- */
 
 TEST(trace, without_a_tool_nothing_listens) {
   if (getenv("NVTX_INJECTION64_PATH") != NULL) SKIP("this process has a tool");

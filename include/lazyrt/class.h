@@ -17,8 +17,7 @@ typedef struct lazy_module lazy_module;
 typedef struct lazy_recorder lazy_recorder;
 typedef struct lazy_class lazy_class;
 
-/* ---- options: constructor arguments, printed form and the fields they live in
- * ------------------------------ */
+/* ---- options: constructor arguments, printed form and the fields they live in ---- */
 
 typedef enum lazy_option_kind {
   LAZY_OPTION_INT = 1,   /* int64_t */
@@ -48,8 +47,7 @@ typedef struct lazy_option {
   const char *text; /* default of TEXT */
 } lazy_option;
 
-/* ---- parameters ------------------------------------------------------------------------------------------
- */
+/* ---- parameters ---- */
 
 /* A parameter or buffer that every module of the class registers, in table order. */
 typedef struct lazy_param_spec {
@@ -60,8 +58,7 @@ typedef struct lazy_param_spec {
   const char *only_if; /* name of a BOOL option: registered as none where that is false */
 } lazy_param_spec;
 
-/* ---- inference on the host, for user-defined lazy classes
- * ---------------------------------------------------- */
+/* ---- inference on the host, for user-defined lazy classes ---- */
 
 /* The call's arguments, bound to the class's argument names. Reads are answered on the host, by the same
    rules the device uses; errors stick and fail the call after infer returns. */
@@ -79,8 +76,7 @@ LAZY_API lazy_module *lazy_infer_module(const lazy_infer *in);
 /* Settles a parameter: written if it was unshaped, compared (SHAPE error) if it has a shape already. */
 LAZY_API lazy_status lazy_infer_param(lazy_infer_result *out, const char *name, lazy_shape shape);
 
-/* ---- the class --------------------------------------------------------------------------------------------
- */
+/* ---- the class ---- */
 
 struct lazy_class {
   size_t struct_size;

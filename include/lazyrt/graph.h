@@ -65,7 +65,7 @@ LAZY_CHECKED lazy_status lazy_graph_output_address(lazy_graph *graph, lazy_tenso
 LAZY_CHECKED lazy_status lazy_graph_download(lazy_graph *graph, lazy_tensor tensor, void *out_data,
                                              size_t bytes);
 
-/* ---- the plan ------------------------------------------------------------------------------------------ */
+/* ---- the plan ---- */
 
 /* One call of a module, parents before children, in call order. Strings are owned by the plan. */
 typedef struct lazy_plan_call {

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* ---- making ------------------------------------------------------------------------------------------ */
+/* ---- making ---- */
 
 /* Makes a module of `type`. `options` is the class's options struct (struct lazy_linear for LAZY_LINEAR,
    ...), copied; NULL takes every default. A required option that is missing, or a value the class refuses, is
@@ -36,7 +36,7 @@ LAZY_API void lazy_module_release(lazy_module *module);
  */
 LAZY_CHECKED lazy_status lazy_module_set_name(lazy_module *module, const char *name);
 
-/* ---- tree -------------------------------------------------------------------------------------------- */
+/* ---- tree ---- */
 
 /* Adds a child (retained). Names are non-empty, without '.', unique among parameters, buffers and children.
    The same child may have several names and parents. */
@@ -69,7 +69,7 @@ LAZY_CHECKED lazy_status lazy_module_set_param(lazy_module *module, const char *
 typedef lazy_status (*lazy_module_visit)(lazy_module *module, const char *path, void *user);
 LAZY_CHECKED lazy_status lazy_module_walk(lazy_module *module, lazy_module_visit visit, void *user);
 
-/* ---- state ------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 LAZY_API const lazy_class *lazy_module_class(const lazy_module *module);
 LAZY_API lazy_context *lazy_module_context(const lazy_module *module);

@@ -56,8 +56,7 @@ LAZY_CHECKED lazy_status lazy_module_save(lazy_module *module, const char *path)
 LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path,
                                           const lazy_load_options *options, lazy_report **out_report);
 
-/* ---- load hooks: torch.nn.Module.register_load_state_dict_pre_hook and _post_hook
- * --------------------------------- */
+/* ---- load hooks: torch.nn.Module.register_load_state_dict_pre_hook and _post_hook ---- */
 
 typedef struct lazy_load_event {
   lazy_module *module;

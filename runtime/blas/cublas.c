@@ -75,8 +75,7 @@ static lazy_status check(const cublas *blas, int result, const char *call) {
                           blas->name, name_of(result), result);
 }
 
-/* ---- products -------------------------------------------------------------------------------------------
- */
+/* ---- products ---- */
 
 /* Below 16 KiB some products fail. What is left over from a smaller product is left to others. */
 static const size_t least_workspace_bytes = (size_t)64 << 10;
@@ -156,8 +155,7 @@ static lazy_status gemm(void *state, const lazyi_gemm *call, lazy_driver_stream 
   return status;
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static void close_library(void *state) {
   cublas *blas = state;

@@ -18,8 +18,7 @@ static int invalidate(lazyi_host_graph *capture, int result) {
   return result;
 }
 
-/* ---- frontiers --------------------------------------------------------------------------------------------
- */
+/* ---- frontiers ---- */
 
 static bool add_frontier(lazyi_host_frontier *to, const lazyi_host_frontier *from) {
   if (lazyi_vector_reserve(to, from->count) != LAZY_STATUS_OK) return false;
@@ -78,8 +77,7 @@ bool lazyi_host_graph_wait(lazyi_host_stream *stream, const lazyi_host_event *ev
   return true;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 static lazyi_host_node *add_node(lazyi_host_graph *capture, lazyi_host_stream *stream, size_t params_bytes) {
   if (lazyi_vector_reserve(&capture->nodes, 1) != LAZY_STATUS_OK ||
@@ -126,8 +124,7 @@ int lazyi_host_graph_refusal(const lazyi_host_stream *stream) {
   return invalidate(stream->capture, stream->capture->failure);
 }
 
-/* ---- what a capture forbids -------------------------------------------------------------------------------
- */
+/* ---- what a capture forbids ---- */
 
 int lazyi_host_graph_check_stream(const lazyi_host_stream *stream) {
   if (stream->capture == NULL) return LAZY_DRIVER_SUCCESS;
@@ -153,8 +150,7 @@ int lazyi_host_graph_check_unsafe(void) {
   return result;
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------------------
- */
+/* ---- begin and end ---- */
 
 int lazyi_host_stream_begin_capture(lazy_driver_stream handle, int mode) {
   int result = lazyi_host_enter(true);

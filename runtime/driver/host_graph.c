@@ -12,8 +12,7 @@ static lazyi_host_exec *exec_get(lazy_driver_exec exec) {
   return lazyi_host_handle_get(LAZYI_HOST_EXEC, exec);
 }
 
-/* ---- graphs -----------------------------------------------------------------------------------------------
- */
+/* ---- graphs ---- */
 
 void lazyi_host_graph_free(lazyi_host_graph *graph) {
   if (graph->handle != NULL) lazyi_host.live.graphs--;
@@ -50,8 +49,7 @@ int lazyi_host_graph_get_nodes(lazy_driver_graph handle, lazy_driver_node *out_n
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }
 
-/* ---- instantiation ----------------------------------------------------------------------------------------
- */
+/* ---- instantiation ---- */
 
 void lazyi_host_exec_free(lazyi_host_exec *exec) {
   if (exec->handle != NULL) lazyi_host.live.execs--;
@@ -177,8 +175,7 @@ int lazyi_host_graph_exec_destroy(lazy_driver_exec handle) {
   return lazyi_host_leave(lazyi_host.lost);
 }
 
-/* ---- launches ---------------------------------------------------------------------------------------------
- */
+/* ---- launches ---- */
 
 /* Nothing is allocated. Launches of one exec run one after another, on whichever streams. */
 int lazyi_host_graph_launch(lazy_driver_exec handle, lazy_driver_stream stream_handle) {
@@ -250,8 +247,7 @@ void lazyi_host_exec_replayed(lazyi_host_command *replay) {
   if (exec->launches != NULL) lazyi_host_queue_visit(exec->launches->stream);
 }
 
-/* ---- changes ----------------------------------------------------------------------------------------------
- */
+/* ---- changes ---- */
 
 /* Means later launches: those under way are waited for, where CUDA keeps their parameters. */
 int lazyi_host_graph_exec_kernel_node_set_params(lazy_driver_exec handle, lazy_driver_node node,

@@ -6,7 +6,7 @@
 #include "runtime/module/random.h"
 #include "runtime/trace/trace.h"
 
-/* ---- shapes ------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 /* What the host found for user code that asked, and what the device found, come of the same rules. */
 static lazy_status compare_answers(const lazyi_recording *recording, const int64_t *host) {
@@ -41,8 +41,7 @@ lazy_status lazyi_first_forward_infer(lazy_graph *graph, lazyi_shape_answer *out
   return host == NULL ? LAZY_STATUS_OK : compare_answers(recording, host);
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 static lazy_status queue_draw(lazy_graph *graph, const lazyi_init_job *job) {
   lazyi_core *core = graph->core;
@@ -78,8 +77,7 @@ static lazy_status draw(lazy_graph *graph, const lazyi_shape_answer *answer, laz
   return status;
 }
 
-/* ---- the transaction --------------------------------------------------------------------------------------
- */
+/* ---- the transaction ---- */
 
 /* What a first forward holds between the recording and its commit. */
 typedef struct holdings {

@@ -1,6 +1,6 @@
 #include "runtime/graph/graph.h"
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 /* A stream of its own, unless the caller brings one. */
 static lazy_status open_stream(lazy_graph *graph, const lazy_graph_options *options) {
@@ -93,7 +93,7 @@ void lazy_graph_destroy(lazy_graph *graph) {
   lazyi_context_release(context);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void count_memory(lazy_graph *graph, uint64_t activation_bytes, uint64_t workspace_bytes) {
   pthread_mutex_lock(&graph->context->lock);
@@ -128,7 +128,7 @@ void lazyi_graph_drop_slab(lazy_graph *graph, lazyi_block slab) {
   if (slab.bytes != 0) lazyi_arena_free(&graph->core->arena, slab, graph->stream);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------ */
+/* ---- entries ---- */
 
 lazy_status lazyi_graph_begin(lazy_graph *graph) {
   if (graph->is_running)

@@ -26,8 +26,7 @@ void lazyi_plan_destroy(lazyi_plan *plan) {
   lazyi_memory_free(plan);
 }
 
-/* ---- what the recording was ------------------------------------------------------------------------------
- */
+/* ---- what the recording was ---- */
 
 /* Room for `count` elements in the plan's memory, zeroed. */
 static lazy_status make(lazyi_plan *plan, size_t count, size_t bytes, void *out_array) {
@@ -87,8 +86,7 @@ static const int32_t *outputs_of(const lazyi_plan *plan, size_t node) {
   return inputs_of(plan, node) + plan->nodes[node].input_count + plan->nodes[node].param_count;
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 /* Something in the slab, live from step `first`; further uses push `last`. */
 static int32_t add_item(lazyi_planner *planner, uint64_t bytes, size_t first) {
@@ -190,8 +188,7 @@ static lazy_status place_tensors(lazyi_planner *planner, lazyi_plan *plan) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- launches --------------------------------------------------------------------------------------------
- */
+/* ---- launches ---- */
 
 static lazy_status lay_out_launches(lazyi_plan *plan) {
   LAZY_TRY(MAKE(plan, launches, plan->node_count));
@@ -273,8 +270,7 @@ static lazy_status measure_workspace(lazyi_plan *plan, lazyi_core *core) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static lazy_status build(lazyi_planner *planner, const lazyi_recording *recording, lazyi_plan *plan) {
   LAZY_TRY(keep_key(plan, &planner->key, recording));

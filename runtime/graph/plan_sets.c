@@ -69,8 +69,7 @@ static uint64_t count_params(const lazyi_recording *recording, bool with_tickets
   return count;
 }
 
-/* ---- one recording per set
- * ---------------------------------------------------------------------------------- */
+/* ---- one recording per set ---- */
 
 static lazy_status plan_one(lazy_graph *graph, lazy_plan_set *set) {
   LAZYI_TRACE(LAZY_TRACE_INFER);
@@ -93,8 +92,7 @@ static void plan_each(lazy_graph *graph, request *q, lazy_plan_set *out_sets) {
   }
 }
 
-/* ---- one launch for many sets
- * --------------------------------------------------------------------------------- */
+/* ---- one launch for many sets ---- */
 
 static lazy_status plan_together(lazy_graph *graph, request *q, lazy_plan_set *out_sets) {
   LAZYI_TRACE(LAZY_TRACE_INFER);

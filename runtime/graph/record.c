@@ -6,7 +6,7 @@
 
 enum { MAX_DEPTH = 512, MAX_OPERANDS = 16 };
 
-/* ---- tensors ------------------------------------------------------------------------------------------ */
+/* ---- tensors ---- */
 
 lazy_status lazyi_recording_add_tensor(lazyi_recording *recording, const lazy_shape *shape,
                                        lazyi_recorded_tensor tensor, int32_t *out_slot) {
@@ -32,7 +32,7 @@ lazy_status lazyi_recording_slot(const lazyi_recording *recording, lazy_tensor t
   return LAZY_STATUS_OK;
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 lazy_status lazyi_recording_failed(const lazyi_recording *recording, int32_t call, lazy_status status) {
   char path[256];
@@ -57,7 +57,7 @@ static void place_error(lazyi_recording *recording) {
   (void)snprintf(recorder->message, sizeof recorder->message, "%s", lazy_status_message());
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 /* The op's own rule, or: all operands have one dtype, which is the output's. */
 static lazy_status output_dtype(const lazyi_op *op, const lazy_dtype *dtypes, int input_count,
@@ -143,7 +143,7 @@ static void retain(lazy_recorder *recorder, lazy_tensor tensor) {
   else lazyi_recording_poison(recording, status);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static lazy_status call_begin(lazy_recorder *recorder, lazy_module *module) {
   lazyi_recording *recording = lazyi_recording_of(recorder);
@@ -196,8 +196,7 @@ const lazyi_recorder_methods lazyi_recording_methods = {
     .retain = retain,
 };
 
-/* ---- beginning and end ----------------------------------------------------------------------------------
- */
+/* ---- beginning and end ---- */
 
 void lazyi_recording_init(lazyi_recording *recording, lazy_context *context) {
   *recording = (lazyi_recording){

@@ -56,8 +56,7 @@ lazy_status lazyi_recording_dtype(lazy_recorder *recorder, lazy_tensor tensor, l
   return LAZY_STATUS_OK;
 }
 
-/* ---- settling -------------------------------------------------------------------------------------------
- */
+/* ---- settling ---- */
 
 /* Gives a parameter the sizes its row has, if it has any yet. The journal knows what it was. */
 static void settle_param(lazyi_recording *recording, lazy_param *param, int32_t slot) {

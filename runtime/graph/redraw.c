@@ -4,8 +4,7 @@
 
 #include "runtime/graph/graph.h"
 
-/* ---- what was drawn ---------------------------------------------------------------------------------------
- */
+/* ---- what was drawn ---- */
 
 lazy_status lazyi_redraw_reserve(lazyi_redraw *redraw, size_t count) {
   return lazyi_vector_reserve(&redraw->drawn, count);
@@ -36,8 +35,7 @@ void lazyi_redraw_deinit(lazyi_redraw *redraw) {
   *redraw = (lazyi_redraw){0};
 }
 
-/* ---- where it is now --------------------------------------------------------------------------------------
- */
+/* ---- where it is now ---- */
 
 /* The parameter's segment at its present place; a count of 0 where there is nothing to draw. */
 static lazy_status segment_now(const lazyi_drawn *drawn, struct lazy_init_segment *out_segment) {
@@ -91,8 +89,7 @@ static lazy_status upload(lazyi_redraw *redraw, lazyi_core *core, lazy_driver_st
   return status;
 }
 
-/* ---- the launch -------------------------------------------------------------------------------------------
- */
+/* ---- the launch ---- */
 
 static bool can_capture(const lazyi_device *device) {
   return lazyi_capture_is_possible(device) && device->driver->graph_get_nodes != NULL &&

@@ -16,8 +16,7 @@ typedef struct reporter {
   size_t *next_child;     /* by call: where its next child's name is looked for */
 } reporter;
 
-/* ---- words ----------------------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 /* NULL if memory ran out. */
 static const char *text(lazy_plan *plan, const char *format, ...) LAZY_PRINTF(2, 3);
@@ -68,8 +67,7 @@ static const char *inferred(lazy_plan *plan, const lazy_module *module) {
   return words;
 }
 
-/* ---- counts ---------------------------------------------------------------------------------------------
- */
+/* ---- counts ---- */
 
 static uint64_t count_of(const lazy_shape *shape) {
   uint64_t count = 1;
@@ -107,8 +105,7 @@ static uint64_t reserved_bytes(const lazyi_arena *arena, uint64_t a, uint64_t b)
   return a != 0 && b != 0 && for_a == for_b && both <= for_a ? for_a : for_a + for_b;
 }
 
-/* ---- the report -------------------------------------------------------------------------------------------
- */
+/* ---- the report ---- */
 
 static lazy_status fill_row(reporter *report, size_t index) {
   const lazyi_recorded_call *call = report->recording->calls.at + index;

@@ -41,8 +41,7 @@ static lazy_status take_snapshot(call *c, bool post, snapshot *out_snapshot) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- what hooks may change
- * ----------------------------------------------------------------------------------- */
+/* ---- what hooks may change ---- */
 
 static lazy_status copy_values(lazy_recorder *recorder, const lazy_value *at, size_t count,
                                const lazy_value **out_at) {
@@ -111,8 +110,7 @@ lazy_status lazy_hook_set_output(lazy_hook_event *event, lazy_value output) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- running hooks
- * ------------------------------------------------------------------------------------------- */
+/* ---- running hooks ---- */
 
 /* Shapes are worked out before user code runs, so that what does not fit fails where PyTorch raises it. */
 static lazy_status evaluate(lazy_recorder *recorder, const lazy_value *at, size_t count) {
@@ -196,8 +194,7 @@ static void run_always_hooks(call *c, const snapshot *hooks, size_t next) {
   }
 }
 
-/* ---- the call
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the call ---- */
 
 /* torch.nn.Sequential.forward. */
 static lazy_value call_children(lazy_recorder *recorder, const lazy_module *module, const lazy_args *args) {

@@ -53,8 +53,7 @@ lazy_status lazyi_infer_bind(lazy_recorder *recorder, const lazy_class *type, co
   return LAZY_STATUS_OK;
 }
 
-/* ---- infer
- * --------------------------------------------------------------------------------------------------- */
+/* ---- infer ---- */
 
 /* The first error, with its words: those of the thread may change before infer returns. */
 typedef struct trouble {

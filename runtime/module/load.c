@@ -8,8 +8,7 @@
 
 #include "runtime/module/queue.h"
 
-/* ---- what was found
- * ------------------------------------------------------------------------------------------ */
+/* ---- what was found ---- */
 
 static lazy_status add_error(lazyi_load_frame *frame, const char *format, ...) LAZY_PRINTF(2, 3);
 static lazy_status add_error(lazyi_load_frame *frame, const char *format, ...) {
@@ -81,8 +80,7 @@ static bool is_refused(const lazyi_load_frame *frame, bool strict) {
                     lazyi_report_tally(frame->report, LAZY_FINDING_UNEXPECTED) > 0);
 }
 
-/* ---- one module
- * ---------------------------------------------------------------------------------------------- */
+/* ---- one module ---- */
 
 /* What a class knows of its sizes beforehand; unknown ones are tied by their negative numbers. */
 enum { SYMBOLS = 16 };
@@ -223,8 +221,7 @@ static lazy_status check_options(lazyi_load_frame *frame, lazy_module *module, c
   return LAZY_STATUS_OK;
 }
 
-/* ---- hooks
- * --------------------------------------------------------------------------------------------------- */
+/* ---- hooks ---- */
 
 lazy_status lazy_load_rename_key(lazy_load_event *event, const char *from, const char *to) {
   lazyi_load_frame *frame = event->frame;
@@ -258,8 +255,7 @@ static lazy_status run_hooks(lazyi_load_frame *frame, lazy_module *module, const
   return status;
 }
 
-/* ---- the tree
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the tree ---- */
 
 typedef lazy_status (*module_step)(lazyi_load_frame *frame, lazy_module *module, const char *prefix);
 

@@ -4,8 +4,7 @@
 #include "runtime/module/queue.h"
 #include "runtime/tensor/array.h"
 
-/* ---- values
- * -------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Between devices, through host memory. */
 static lazy_status copy_across(lazy_array *to, lazy_array *from) {
@@ -67,8 +66,7 @@ static lazy_status copy_values(const lazyi_load_frame *frame, const lazyi_load_t
   return status == LAZY_STATUS_OK ? status : lazy_status_annotate(status, "%s", target->key);
 }
 
-/* ---- places
- * -------------------------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 /* A parameter loaded from itself. */
 static bool is_idle(const lazyi_load_frame *frame, const lazyi_load_target *target) {
@@ -129,8 +127,7 @@ static lazy_status place_fresh(lazyi_load_frame *frame) {
   return status;
 }
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static lazy_status back_up(lazyi_load_frame *frame) {
   for (size_t i = 0; i < frame->targets.count; i++) {

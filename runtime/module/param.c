@@ -29,8 +29,7 @@ bool lazyi_shape_equal(const lazy_shape *a, const lazy_shape *b) {
   return true;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 lazy_status lazyi_param_create(lazy_context *context, lazy_dtype dtype, bool is_buffer, const lazy_init *init,
                                lazy_param **out_param) {
@@ -95,8 +94,7 @@ void lazy_param_release(lazy_param *param) {
   lazyi_memory_free(param);
 }
 
-/* ---- facts
- * ------------------------------------------------------------------------------------------------- */
+/* ---- facts ---- */
 
 lazy_param_state lazy_param_get_state(const lazy_param *param) { return (lazy_param_state)param->state; }
 lazy_dtype lazy_param_dtype(const lazy_param *param) { return (lazy_dtype)param->dtype; }
@@ -186,8 +184,7 @@ lazy_status lazy_param_materialize(lazy_param *param, const lazy_shape *shape, l
   return LAZY_STATUS_OK;
 }
 
-/* ---- change
- * ------------------------------------------------------------------------------------------------ */
+/* ---- change ---- */
 
 lazy_status lazyi_param_unify(lazyi_journal *journal, lazy_param *param, const char *name,
                               const lazy_shape *shape) {

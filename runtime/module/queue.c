@@ -90,8 +90,7 @@ void lazyi_queue_destroy(lazyi_queue *queue) {
   lazyi_memory_free(queue);
 }
 
-/* ---- serving
- * ----------------------------------------------------------------------------------------------- */
+/* ---- serving ---- */
 
 typedef LAZYI_VECTOR(lazy_param *) param_list;
 

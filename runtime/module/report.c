@@ -71,8 +71,7 @@ void lazy_report_release(lazy_report *report) {
   lazyi_memory_free(report);
 }
 
-/* ---- what is still lazy
- * -------------------------------------------------------------------------------------- */
+/* ---- what is still lazy ---- */
 
 static size_t add_arguments(const lazy_class *type, char *text, size_t bytes) {
   static const char *const input[] = {"input", NULL};

@@ -5,8 +5,7 @@
 #include "runtime/module/module.h"
 #include "runtime/tensor/array.h"
 
-/* ---- the list
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 lazy_status lazyi_state_create(lazy_state **out_state) {
   lazy_state *state = lazyi_memory_calloc(1, sizeof *state);
@@ -91,8 +90,7 @@ int lazyi_state_version(const lazy_state *state, const char *module_path) {
   return found != NULL ? (int)(uintptr_t)*found : 0;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 size_t lazy_state_count(const lazy_state *state) { return state->entries.count; }
 
@@ -151,8 +149,7 @@ lazy_status lazy_state_read(const lazy_state *state, size_t index, void *out_dat
   return status == LAZY_STATUS_OK ? status : lazy_status_annotate(status, "%s", state->entries.at[index].key);
 }
 
-/* ---- state_dict
- * ---------------------------------------------------------------------------------------------- */
+/* ---- state_dict ---- */
 
 /* torch.nn.Module._save_to_state_dict: parameters first, then persistent buffers, as they were registered. */
 static lazy_status add_module(lazy_module *module, const char *path, void *user) {

@@ -18,8 +18,7 @@ const char *lazyi_module_class_name(const lazy_module *module) {
   return module->class_name != NULL ? module->class_name : module->type->name;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 lazy_module *lazy_module_retain(lazy_module *module) {
   if (module != NULL) atomic_fetch_add_explicit(&module->references, 1, memory_order_relaxed);
@@ -80,8 +79,7 @@ lazy_status lazy_module_set_name(lazy_module *module, const char *name) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- children
- * ---------------------------------------------------------------------------------------------- */
+/* ---- children ---- */
 
 static lazy_status check_name(const lazy_module *module, const char *name, size_t *out_bytes) {
   if (name == NULL || name[0] == '\0')
@@ -209,8 +207,7 @@ lazy_status lazy_module_find_param(const lazy_module *module, const char *path, 
   return LAZY_STATUS_OK;
 }
 
-/* ---- parameters
- * -------------------------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 static lazy_status grow_params(lazy_module *module) {
   size_t capacity = module->params.capacity + module->params.capacity / 2 + 4;
@@ -280,8 +277,7 @@ const char *lazy_module_param_name(const lazy_module *module, size_t index) {
   return index < module->params.count ? module->params.at[index].name : NULL;
 }
 
-/* ---- paths and walks
- * --------------------------------------------------------------------------------------- */
+/* ---- paths and walks ---- */
 
 static size_t write_path(const lazy_module *module, char *buffer, size_t bytes) {
   if (module->parent == NULL) return 0;
@@ -329,8 +325,7 @@ lazy_status lazy_module_walk(lazy_module *module, lazy_module_visit visit, void 
   return status;
 }
 
-/* ---- state
- * ------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 const lazy_class *lazy_module_class(const lazy_module *module) { return module->type; }
 lazy_context *lazy_module_context(const lazy_module *module) { return module->context; }

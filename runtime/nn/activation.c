@@ -47,8 +47,7 @@ lazy_tensor lazy_sigmoid(lazy_recorder *recorder, lazy_tensor input) {
 }
 lazy_tensor lazy_tanh(lazy_recorder *recorder, lazy_tensor input) { return emit(recorder, &tanh_op, input); }
 
-/* ---- the classes
- * ------------------------------------------------------------------------------------------- */
+/* ---- the classes ---- */
 
 static lazy_tensor relu_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
   (void)self;

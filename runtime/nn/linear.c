@@ -5,8 +5,7 @@
 #include "runtime/nn/nn.h"
 #include "runtime/tensor/core.h"
 
-/* ---- the op ----------------------------------------------------------------------------------------------
- */
+/* ---- the op ---- */
 
 static const char *const operand_names[] = {"input", "weight", "bias"};
 
@@ -68,8 +67,7 @@ lazy_tensor lazy_linear(lazy_recorder *recorder, lazy_tensor input, lazy_tensor 
   return emit_linear(recorder, input, weight, bias, -1);
 }
 
-/* ---- the classes
- * ------------------------------------------------------------------------------------------- */
+/* ---- the classes ---- */
 
 static lazy_status construct(lazy_module *self) {
   const lazy_linear_options *options = lazy_module_self(self);

@@ -1,7 +1,6 @@
 #include "runtime/sched/lanes.h"
 
-/* ---- the pool ---------------------------------------------------------------------------------------------
- */
+/* ---- the pool ---- */
 
 void lazyi_lane_pool_init(lazyi_lane_pool *pool, const lazyi_device *device) {
   *pool = (lazyi_lane_pool){.device = device};
@@ -37,8 +36,7 @@ static lazy_status take_event(lazyi_lane_pool *pool, lazy_driver_event *out_even
   return LAZY_STATUS_OK;
 }
 
-/* ---- what a graph holds -----------------------------------------------------------------------------------
- */
+/* ---- what a graph holds ---- */
 
 static lazy_status take_missing(lazyi_lanes *lanes, const lazyi_schedule *schedule, bool captures) {
   for (int i = captures ? 0 : 1; i < schedule->lane_count; i++)
@@ -75,8 +73,7 @@ void lazyi_lanes_release(lazyi_lanes *lanes) {
   *lanes = (lazyi_lanes){0};
 }
 
-/* ---- submission -------------------------------------------------------------------------------------------
- */
+/* ---- submission ---- */
 
 typedef struct submission {
   const lazyi_lanes *lanes;

@@ -20,8 +20,7 @@ void lazyi_sched_planner_deinit(lazyi_sched_planner *planner) {
   lazyi_vector_deinit(&planner->waits);
 }
 
-/* ---- dependencies -----------------------------------------------------------------------------------------
- */
+/* ---- dependencies ---- */
 
 /* Adds `node` after `first`, once. */
 static lazy_status add_before(lazyi_sched_planner *planner, int32_t node, int32_t first) {
@@ -95,8 +94,7 @@ static lazy_status find_after(lazyi_sched_planner *planner, size_t count) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- lanes ------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ---- */
 
 typedef struct placing {
   lazyi_sched_planner *planner;
@@ -243,8 +241,7 @@ static lazy_status join(placing *p, int32_t end) {
   }
 }
 
-/* ---- events -----------------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 /* Numbers for what is waited for; one is free again after its last wait. The fork's is never free: that of a
    lane that begins late is still to come. */
@@ -285,8 +282,7 @@ static void list_lanes(lazyi_sched_planner *planner, size_t nodes, int lane_coun
   for (size_t i = 0; i < nodes; i++) planner->lane_nodes.at[counts[planner->steps.at[i].lane]++] = (int32_t)i;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static lazy_status reserve(lazyi_sched_planner *planner, size_t nodes, size_t resources) {
   planner->before_first.count = planner->after_first.count = planner->before.count = planner->after.count = 0;

@@ -17,7 +17,7 @@ void lazyi_shape_program_deinit(lazyi_shape_program *program) {
   lazyi_vector_deinit(&program->free_rows);
 }
 
-/* ---- compiling --------------------------------------------------------------------------------------- */
+/* ---- compiling ---- */
 
 typedef struct compiler {
   lazyi_shape_program *program;
@@ -186,7 +186,7 @@ static lazy_status compile(compiler *c) {
   return LAZY_STATUS_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 typedef struct batch_run {
   lazyi_shape_infer *infer;

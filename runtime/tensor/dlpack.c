@@ -22,8 +22,7 @@ static const struct {
     {LAZY_DTYPE_I64, {kDLInt, 64, 1}},   {LAZY_DTYPE_U8, {kDLUInt, 8, 1}},
 };
 
-/* ---- lent -----------------------------------------------------------------------------------------------
- */
+/* ---- lent ---- */
 
 typedef struct loan {
   union {
@@ -109,8 +108,7 @@ lazy_status lazy_array_to_dlpack_unversioned(lazy_array *array, const lazy_dlpac
   return LAZY_STATUS_OK;
 }
 
-/* ---- taken ----------------------------------------------------------------------------------------------
- */
+/* ---- taken ---- */
 
 typedef struct taking {
   lazyi_core *core; /* the storage holds it */
