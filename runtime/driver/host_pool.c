@@ -144,12 +144,24 @@ static lazyi_host_stream *choose_by_seed(void) {
   return stream;
 }
 
-/* Host functions may block, so a waiting thread runs those of its own stream only, and they take no worker's
+/* A thread that waits for `wanted` waits for the head of `stream` too: it is the same, inside a graph
+   launched there, or followed by a record that `wanted` waits for. */
+static bool is_waited_for(const lazyi_host_stream *stream, const lazyi_host_stream *wanted) {
+  if (stream == wanted || stream->parent == wanted) return true;
+  for (const lazyi_host_command *at = stream->head; at != NULL; at = at->next) {
+    if (at->kind != LAZYI_HOST_RECORD) continue;
+    for (const lazyi_host_command *waiter = at->as.record.first_waiter; waiter != NULL;
+         waiter = waiter->as.wait.next_waiter)
+      if (waiter->stream == wanted) return true;
+  }
+  return false;
+}
+
+/* Host functions may block, so a waiting thread runs only those that it waits for, and they take no worker's
  * seat. */
 static bool runnable(const lazyi_host_stream *stream, const lazyi_host_stream *wanted, bool may_call) {
   if (stream->head->kind == LAZYI_HOST_CALL)
-    return may_call || stream == wanted || (wanted != NULL && stream->parent == wanted) ||
-           lazyi_host.thread_count == 0;
+    return may_call || (wanted != NULL && is_waited_for(stream, wanted)) || lazyi_host.thread_count == 0;
   return lazyi_host.running < lazyi_host.workers;
 }
 
