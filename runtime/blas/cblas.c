@@ -44,7 +44,8 @@ typedef struct record {
   cblas *owner;
   struct record *next; /* in its bucket */
   atomic_uint queued;  /* times that it has still to run; changes from 0 only under the lock */
-  bool is_captured; /* a captured graph may run it at any time: it stays as it is, and is not counted down */
+  atomic_bool
+      is_captured; /* a captured graph may run it at any time: it stays as it is, and is not counted down */
   lazyi_gemm call;
 } record;
 
