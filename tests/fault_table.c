@@ -244,6 +244,8 @@ static bool may_absorb(int row, int result) {
     case LAZY_DRIVER_CALL_stream_destroy:
     case LAZY_DRIVER_CALL_event_destroy:
     case LAZY_DRIVER_CALL_module_unload:
+    case LAZY_DRIVER_CALL_graph_destroy:
+    case LAZY_DRIVER_CALL_graph_exec_destroy:
     case LAZY_DRIVER_CALL_event_query:
     case LAZY_DRIVER_CALL_stream_query:
     case LAZY_DRIVER_CALL_mem_get_info:

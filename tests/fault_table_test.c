@@ -56,11 +56,49 @@ static void begin_plain(fault_stage *stage) {
   EXPECT_OK(lazy_graph_create(stage->net, NULL, &stage->graph));
 }
 
-static void begin_steady(fault_stage *stage) {
-  begin_lazy(stage);
-  for (int i = 0; i < 2; i++)
+static void run_times(fault_stage *stage, int times) {
+  for (int i = 0; i < times; i++)
     EXPECT_OK(lazy_graph_forward(stage->graph, LAZY_ARGS(lazy_value_array(stage->x)), NULL));
   EXPECT_OK(lazy_graph_synchronize(stage->graph));
+}
+static void begin_steady(fault_stage *stage) {
+  begin_lazy(stage);
+  run_times(stage, 2);
+}
+
+/* Two branches of two layers each, which lanes run side by side. */
+static lazy_tensor fork_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
+  lazy_tensor x = lazy_arg(recorder, args, 0), left = x, right = x;
+  for (size_t i = 0; i < 2; i++) {
+    left = lazy_call(recorder, lazy_module_child_at(self, i), left);
+    right = lazy_call(recorder, lazy_module_child_at(self, i + 2), right);
+  }
+  return lazy_add(recorder, left, right);
+}
+static const lazy_class fork_class = {LAZY_CLASS("Fork"), .forward = fork_forward};
+
+static void begin_fork_with(fault_stage *stage, bool capture) {
+  static const char *const names[] = {"a", "b", "c", "d"};
+  const lazy_graph_options options = {.struct_size = sizeof options, .capture = capture};
+  stage->net = model_of(stage->context, &fork_class);
+  for (int i = 0; i < 4; i++)
+    model_add(stage->net, names[i], model_lazy_linear(stage->context, 6, true, LAZY_DTYPE_DEFAULT));
+  EXPECT_OK(lazy_graph_create(stage->net, &options, &stage->graph));
+  stage->x = model_random_array(stage->env, stage->context, LAZY_DTYPE_F32, LAZY_DIMS(2, 6), NULL);
+}
+static void begin_fork(fault_stage *stage) { begin_fork_with(stage, false); }
+static void begin_fork_steady(fault_stage *stage) {
+  begin_fork(stage);
+  run_times(stage, 2);
+}
+/* The second run captures, the third launches what was captured. */
+static void begin_capture(fault_stage *stage) {
+  begin_fork_with(stage, true);
+  run_times(stage, 1);
+}
+static void begin_replay(fault_stage *stage) {
+  begin_fork_with(stage, true);
+  run_times(stage, 2);
 }
 
 /* The values of a model just made, and of what the context makes after it. */
@@ -226,6 +264,28 @@ static const fault_row running[] = {
     {.name = "the same, a recording for each", .begin = begin_asking, .act = plan_sets},
     {.name = "steady forward",
      .begin = begin_steady,
+     .act = forward,
+     .look = look_at_output,
+     .commits = true},
+    {.name = "first forward on lanes",
+     .begin = begin_fork,
+     .act = forward,
+     .look = look_at_output,
+     .subject = "Fork",
+     .commits = true},
+    {.name = "steady forward on lanes",
+     .begin = begin_fork_steady,
+     .act = forward,
+     .look = look_at_output,
+     .commits = true},
+    {.name = "forward that captures",
+     .begin = begin_capture,
+     .act = forward,
+     .look = look_at_output,
+     .subject = "Fork",
+     .commits = true},
+    {.name = "forward that replays",
+     .begin = begin_replay,
      .act = forward,
      .look = look_at_output,
      .commits = true},
