@@ -21,6 +21,20 @@ extern "C" {
 #include "runtime/driver/host.h"
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define CHECK_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CHECK_THREAD_SANITIZER 1
+#endif
+#endif
+#ifdef CHECK_THREAD_SANITIZER
+// OpenBLAS is built without the sanitizer, which does not see its threads meet.
+extern "C" __attribute__((visibility("default"))) const char *__tsan_default_suppressions() {
+  return "race:libopenblas\n";
+}
+#endif
+
 namespace {
 
 __extension__ typedef unsigned __int128 uint128;

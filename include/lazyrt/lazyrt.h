@@ -20,8 +20,9 @@
    uint64_t and never to be followed on the host. Threads    Different contexts are independent. Within one,
    objects may be made, read and released from any thread; changing one object (its hooks, children,
    parameters, training flag) needs the caller's own exclusion. A graph is used by one thread at a time; two
-   graphs may share modules, and two first forwards at once give one initialisation. Devices    Public entries
-   make the device's primary context current and restore the one before. */
+   graphs may share modules, and two first forwards at once give one initialisation. Printing a model, asking
+   for its class, shapes or values waits for a first forward under way on another thread and sees it whole.
+   Devices    Public entries make the device's primary context current and restore the one before. */
 #ifndef LAZYRT_LAZYRT_H
 #define LAZYRT_LAZYRT_H
 

@@ -181,7 +181,9 @@ static lazy_status put_module(text_vector *out, const lazy_module *module, int d
 
 lazy_status lazy_module_to_string(const lazy_module *module, char **out_text) {
   text_vector out = {0};
+  lazyi_module_lock(module);
   lazy_status status = put_module(&out, module, 0);
+  lazyi_module_unlock(module);
   if (status == LAZY_STATUS_OK) status = put(&out, "", 1);
   if (status != LAZY_STATUS_OK) {
     lazyi_vector_deinit(&out);

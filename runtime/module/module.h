@@ -65,6 +65,14 @@ const char *lazyi_module_class_name(const lazy_module *module);
  * message. */
 LAZY_MUST_USE lazy_status lazyi_module_check_idle(const lazy_module *module, const char *doing);
 
+/* For reading, on any thread, what first forwards change: class, lazy hooks, options. Re-entrant. */
+static inline void lazyi_module_lock(const lazy_module *module) {
+  pthread_mutex_lock(&module->context->core->first_forward);
+}
+static inline void lazyi_module_unlock(const lazy_module *module) {
+  pthread_mutex_unlock(&module->context->core->first_forward);
+}
+
 static inline lazy_module *lazyi_module_child(const lazy_module *module, size_t index) {
   return module->children.entries.at[index].value;
 }

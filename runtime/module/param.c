@@ -96,7 +96,16 @@ void lazy_param_release(lazy_param *param) {
 
 /* ---- facts ---- */
 
-lazy_param_state lazy_param_get_state(const lazy_param *param) { return (lazy_param_state)param->state; }
+/* What readers of other threads see: the state before or after a first forward, never one of its own. */
+static lazy_param_state settled_state(const lazy_param *param) {
+  if (param->state == LAZY_PARAM_STATE_REAL) return LAZY_PARAM_STATE_REAL;
+  pthread_mutex_lock(&param->context->core->first_forward);
+  lazy_param_state state = (lazy_param_state)param->state;
+  pthread_mutex_unlock(&param->context->core->first_forward);
+  return state;
+}
+
+lazy_param_state lazy_param_get_state(const lazy_param *param) { return settled_state(param); }
 lazy_dtype lazy_param_dtype(const lazy_param *param) { return (lazy_dtype)param->dtype; }
 bool lazy_param_is_buffer(const lazy_param *param) { return param->is_buffer; }
 bool lazy_param_is_persistent(const lazy_param *param) { return !param->not_persistent; }
@@ -121,8 +130,18 @@ static const char *place(const lazy_param *param, char *buffer, size_t bytes) {
   return buffer;
 }
 
+bool lazyi_param_known_shape(const lazy_param *param, lazy_shape *out_shape) {
+  bool real = param->state == LAZY_PARAM_STATE_REAL;
+  if (!real) pthread_mutex_lock(&param->context->core->first_forward);
+  bool known = param->state != LAZY_PARAM_STATE_UNSHAPED;
+  if (known) *out_shape = param->shape;
+  if (!real) pthread_mutex_unlock(&param->context->core->first_forward);
+  return known;
+}
+
 lazy_status lazy_param_shape(const lazy_param *param, lazy_shape *out_shape) {
-  if (param->state == LAZY_PARAM_STATE_UNSHAPED) {
+  lazy_shape shape;
+  if (!lazyi_param_known_shape(param, &shape)) {
     char where[2 * LAZYI_PATH_BYTES];
     return lazy_status_fail(
         LAZY_STATUS_INVALID_STATE,
@@ -130,7 +149,7 @@ lazy_status lazy_param_shape(const lazy_param *param, lazy_shape *out_shape) {
         "an uninitialized %s is loaded into an initialized one; call forward first",
         place(param, where, sizeof where), lazyi_param_kind(param), lazyi_param_kind(param));
   }
-  *out_shape = param->shape;
+  *out_shape = shape;
   return LAZY_STATUS_OK;
 }
 
@@ -149,13 +168,21 @@ static lazy_status short_of_memory(const lazy_param *param) {
                               place(param, where, sizeof where), lazyi_param_kind(param));
 }
 
-lazy_status lazy_param_array(lazy_param *param, lazy_array **out_array) {
+/* Under the first-forward lock: what is pending then is so by this thread. */
+static lazy_status make_real(lazy_param *param) {
   if (param->state == LAZY_PARAM_STATE_UNSHAPED) return uninitialized(param, "the values");
-  if (param->state == LAZY_PARAM_STATE_SHAPED) {
-    if (param->pending) return uninitialized(param, "the values, in the middle of a first forward,");
-    lazy_status status = lazyi_queue_draw(param);
-    if (status == LAZY_STATUS_OUT_OF_MEMORY) return short_of_memory(param);
-    LAZY_TRY(status);
+  if (param->state != LAZY_PARAM_STATE_SHAPED) return LAZY_STATUS_OK;
+  if (param->pending) return uninitialized(param, "the values, in the middle of a first forward,");
+  lazy_status status = lazyi_queue_draw(param);
+  return status == LAZY_STATUS_OUT_OF_MEMORY ? short_of_memory(param) : status;
+}
+
+lazy_status lazy_param_array(lazy_param *param, lazy_array **out_array) {
+  if (param->state != LAZY_PARAM_STATE_REAL) {
+    pthread_mutex_lock(&param->context->core->first_forward);
+    lazy_status made = make_real(param);
+    pthread_mutex_unlock(&param->context->core->first_forward);
+    LAZY_TRY(made);
   }
   lazy_status status = lazyi_param_wrap(param, out_array);
   return status == LAZY_STATUS_OUT_OF_MEMORY ? short_of_memory(param) : status;
@@ -211,6 +238,6 @@ void lazyi_param_attach(lazy_param *param, lazyi_extent *extent, uint64_t addres
   if (param->extent != NULL) lazyi_extent_release(param->extent);
   param->extent = extent;
   param->address = address;
-  param->state = LAZY_PARAM_STATE_REAL;
   param->queued = false;
+  param->state = LAZY_PARAM_STATE_REAL;
 }

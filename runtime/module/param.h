@@ -24,7 +24,10 @@ struct lazy_param {
   const char *owner_name;    /* under which */
   uint32_t generation;       /* bumped when dtype, address or values are replaced under a plan's feet */
   uint32_t mark;             /* scratch of walks over a tree (load, convert); 0 between them */
-  uint8_t state;             /* lazy_param_state */
+  /* lazy_param_state. REAL is stored last and may be believed without the first-forward lock: place, shape
+     and dtype are there. Any other state may be that of a first forward under way, and is read under the
+     lock. */
+  _Atomic uint8_t state;
   uint8_t dtype;
   bool is_buffer, not_persistent, requires_grad;
   bool pending; /* changed under a journal that is not empty yet */
@@ -46,6 +49,9 @@ LAZY_MUST_USE lazy_status lazyi_param_unify(struct lazyi_journal *journal, lazy_
 /* Key of its values in the keyed stream; set at the first call and kept. Call it under a journal that has
    saved the parameter, or outside of any first forward. */
 uint64_t lazyi_param_path_hash(lazy_param *param, const struct lazy_module *module, const char *name);
+
+/* The shape of a shaped or real parameter, from any thread; false while it is unshaped. */
+bool lazyi_param_known_shape(const lazy_param *param, lazy_shape *out_shape);
 
 /* "[2, 3]", "[]"; returns `buffer`. */
 enum { LAZYI_SHAPE_TEXT_BYTES = 192 };

@@ -122,7 +122,9 @@ static lazy_status report_module(lazy_module *module, const char *path, void *us
 lazy_status lazy_module_report_lazy(lazy_module *module, lazy_report **out_report) {
   lazy_report *report;
   LAZY_TRY(lazyi_report_create(&report));
+  lazyi_module_lock(module);
   lazy_status status = lazy_module_walk(module, report_module, report);
+  lazyi_module_unlock(module);
   if (status != LAZY_STATUS_OK) {
     lazy_report_release(report);
     return status;

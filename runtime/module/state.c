@@ -110,8 +110,9 @@ bool lazy_state_spec(const lazy_state *state, size_t index, lazy_spec *out_spec)
     *out_spec = entry->spec;
     return true;
   }
-  if (entry->param->state == LAZY_PARAM_STATE_UNSHAPED) return false;
-  *out_spec = (lazy_spec){(lazy_dtype)entry->param->dtype, entry->param->shape};
+  lazy_spec spec = {.dtype = (lazy_dtype)entry->param->dtype};
+  if (!lazyi_param_known_shape(entry->param, &spec.shape)) return false;
+  *out_spec = spec;
   return true;
 }
 
@@ -178,7 +179,9 @@ static lazy_status add_module(lazy_module *module, const char *path, void *user)
 lazy_status lazy_module_state(lazy_module *module, lazy_state **out_state) {
   lazy_state *state;
   LAZY_TRY(lazyi_state_create(&state));
+  lazyi_module_lock(module);
   lazy_status status = lazy_module_walk(module, add_module, state);
+  lazyi_module_unlock(module);
   if (status != LAZY_STATUS_OK) {
     lazy_state_release(state);
     return status;

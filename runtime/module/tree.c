@@ -327,17 +327,30 @@ lazy_status lazy_module_walk(lazy_module *module, lazy_module_visit visit, void 
 
 /* ---- state ---- */
 
-const lazy_class *lazy_module_class(const lazy_module *module) { return module->type; }
+const lazy_class *lazy_module_class(const lazy_module *module) {
+  lazyi_module_lock(module);
+  const lazy_class *type = module->type;
+  lazyi_module_unlock(module);
+  return type;
+}
 lazy_context *lazy_module_context(const lazy_module *module) { return module->context; }
 void *lazy_module_self(lazy_module *module) { return module->self; }
-bool lazy_module_is_lazy(const lazy_module *module) { return module->initialize_hook || module->load_hook; }
+bool lazy_module_is_lazy(const lazy_module *module) {
+  lazyi_module_lock(module);
+  bool is_lazy = module->initialize_hook || module->load_hook;
+  lazyi_module_unlock(module);
+  return is_lazy;
+}
 bool lazy_module_is_training(const lazy_module *module) { return module->training; }
 
 bool lazy_module_has_uninitialized_params(const lazy_module *module) {
-  for (size_t i = 0; i < module->params.count; i++)
-    if (module->params.at[i].param != NULL && module->params.at[i].param->state == LAZY_PARAM_STATE_UNSHAPED)
-      return true;
-  return false;
+  bool has = false;
+  lazyi_module_lock(module);
+  for (size_t i = 0; i < module->params.count && !has; i++)
+    has =
+        module->params.at[i].param != NULL && module->params.at[i].param->state == LAZY_PARAM_STATE_UNSHAPED;
+  lazyi_module_unlock(module);
+  return has;
 }
 
 void lazy_module_set_training(lazy_module *module, bool training) {
