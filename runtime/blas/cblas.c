@@ -42,10 +42,9 @@ typedef struct cblas {
    state, where the same calls come again, nothing is allocated and nothing waits. */
 typedef struct record {
   cblas *owner;
-  struct record *next; /* in its bucket */
-  atomic_uint queued;  /* times that it has still to run; changes from 0 only under the lock */
-  atomic_bool
-      is_captured; /* a captured graph may run it at any time: it stays as it is, and is not counted down */
+  struct record *next;     /* in its bucket */
+  atomic_uint queued;      /* times that it has still to run; changes from 0 only under the lock */
+  atomic_bool is_captured; /* a captured graph may run it at any time: it stays, and is not counted down */
   lazyi_gemm call;
 } record;
 
@@ -53,19 +52,13 @@ typedef struct record {
    helps nobody. */
 static pthread_mutex_t product_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The call with its padding cleared, so that equal ones are equal bytes. */
-static lazyi_gemm normal(const lazyi_gemm *call) {
-  lazyi_gemm same;
-  memset(&same, 0, sizeof same);
-  same.a = call->a, same.b = call->b, same.c = call->c, same.bias = call->bias;
-  same.m = call->m, same.n = call->n, same.k = call->k;
-  same.a_row = call->a_row, same.b_row = call->b_row, same.c_row = call->c_row;
-  same.batch = call->batch;
-  same.a_batch = call->a_batch, same.b_batch = call->b_batch, same.c_batch = call->c_batch;
-  same.alpha = call->alpha, same.beta = call->beta;
-  same.dtype = call->dtype;
-  same.a_transposed = call->a_transposed, same.b_transposed = call->b_transposed;
-  return same;
+/* All but the workspace, of which these libraries take none. */
+static bool same_call(const lazyi_gemm *x, const lazyi_gemm *y) {
+  return x->a == y->a && x->b == y->b && x->c == y->c && x->bias == y->bias && x->m == y->m && x->n == y->n &&
+         x->k == y->k && x->a_row == y->a_row && x->b_row == y->b_row && x->c_row == y->c_row &&
+         x->batch == y->batch && x->a_batch == y->a_batch && x->b_batch == y->b_batch &&
+         x->c_batch == y->c_batch && x->alpha == y->alpha && x->beta == y->beta && x->dtype == y->dtype &&
+         x->a_transposed == y->a_transposed && x->b_transposed == y->b_transposed;
 }
 
 /* The bucket's record of this call; else an idle one where the bucket is long enough; else NULL. */
@@ -73,24 +66,24 @@ static record *find_record(record *first, const lazyi_gemm *call) {
   record *idle = NULL;
   int count = 0;
   for (record *at = first; at != NULL; at = at->next, count++) {
-    if (memcmp(&at->call, call, sizeof *call) == 0) return at;
+    if (same_call(&at->call, call)) return at;
     if (atomic_load_explicit(&at->queued, memory_order_acquire) == 0) idle = at;
   }
   return count >= BUCKET_RECORDS ? idle : NULL;
 }
 
 static record *take_record(cblas *blas, const lazyi_gemm *call, bool captured) {
-  const lazyi_gemm same = normal(call);
-  record **bucket = &blas->buckets[XXH3_64bits(&same, sizeof same) % BUCKETS];
+  const uint64_t places[4] = {call->a, call->b, call->c, (uint64_t)call->m};
+  record **bucket = &blas->buckets[XXH3_64bits(places, sizeof places) % BUCKETS];
   pthread_mutex_lock(&blas->records_lock);
-  record *taken = find_record(*bucket, &same);
+  record *taken = find_record(*bucket, call);
   if (taken == NULL && (taken = lazyi_memory_calloc(1, sizeof *taken)) != NULL) {
     taken->owner = blas;
     taken->next = *bucket;
     *bucket = taken;
   }
   if (taken != NULL) {
-    if (atomic_load_explicit(&taken->queued, memory_order_acquire) == 0) taken->call = same;
+    if (atomic_load_explicit(&taken->queued, memory_order_acquire) == 0) taken->call = *call;
     atomic_fetch_add_explicit(&taken->queued, 1, memory_order_relaxed);
     if (captured) atomic_store_explicit(&taken->is_captured, true, memory_order_relaxed);
   }

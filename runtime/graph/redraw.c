@@ -56,6 +56,12 @@ static lazy_status segment_now(const lazyi_drawn *drawn, struct lazy_init_segmen
   return LAZY_STATUS_OK;
 }
 
+static bool same_segment(const struct lazy_init_segment *x, const struct lazy_init_segment *y) {
+  return x->offset == y->offset && x->count == y->count && x->path_hash == y->path_hash && x->a == y->a &&
+         x->b == y->b && x->first_tile == y->first_tile && x->dtype == y->dtype && x->rule == y->rule &&
+         x->host == y->host;
+}
+
 /* Compares with what is on the device; yields whether it still holds. */
 static lazy_status gather_segments(lazyi_redraw *redraw, bool *out_same) {
   size_t before = redraw->segments.count, count = 0;
@@ -70,7 +76,7 @@ static lazy_status gather_segments(lazyi_redraw *redraw, bool *out_same) {
     segment.first_tile = (uint32_t)tiles;
     tiles += (segment.count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE;
     if (tiles > UINT32_MAX) return lazy_status_fail(LAZY_STATUS_LIMIT, "too many values to draw at once");
-    same = same && count < before && memcmp(redraw->segments.at + count, &segment, sizeof segment) == 0;
+    same = same && count < before && same_segment(redraw->segments.at + count, &segment);
     redraw->segments.at[count++] = segment;
   }
   redraw->segments.count = count;

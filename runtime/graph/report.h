@@ -2,6 +2,8 @@
 #ifndef LAZYI_GRAPH_REPORT_H
 #define LAZYI_GRAPH_REPORT_H
 
+#include <lazyrt/graph.h>
+
 #include "runtime/graph/plan.h"
 
 struct lazy_plan {
