@@ -98,7 +98,9 @@ lazy_status lazyi_core_open_blas(lazyi_core *core) {
   if (core->blas == NULL) {
     status = lazyi_core_enter(core);
     if (status == LAZY_STATUS_OK) {
-      status = lazyi_blas_create(&core->launcher, &core->blas);
+      lazyi_blas *blas = NULL;
+      status = lazyi_blas_create(&core->launcher, &blas);
+      if (status == LAZY_STATUS_OK) core->blas = blas; /* whole: others look at it without the lock */
       lazyi_core_leave(core);
     }
   }

@@ -22,7 +22,7 @@ typedef struct lazyi_core {
   pthread_mutex_t first_forward; /* serialises first forwards on the device; re-entrant on its thread */
   pthread_mutex_t order_lock;
   lazy_driver_event order_event;
-  lazyi_blas *blas; /* NULL until something multiplies: its library is opened on first use */
+  _Atomic(lazyi_blas *) blas; /* NULL until something multiplies: its library is opened on first use */
   atomic_uint references;
 } lazyi_core;
 
