@@ -96,7 +96,8 @@ static void give_record(record *given) {
     atomic_fetch_sub_explicit(&given->queued, 1, memory_order_release);
 }
 
-/* A record too many that stays is harmless, one that is used again under a capture is not: no answer is yes. */
+/* A record too many that stays is harmless, one that is used again under a capture is not: no answer is yes.
+ */
 static bool is_captured(const lazyi_device *device, lazy_driver_stream stream) {
   int status = LAZY_DRIVER_CAPTURE_NONE;
   return device->driver->stream_is_capturing != NULL &&
