@@ -73,7 +73,7 @@ static lazy_status find_before(lazyi_sched_planner *planner, const lazyi_sched_g
                                 node, (unsigned)access.resource, graph->resource_count);
       LAZY_TRY(add_access(planner, (int32_t)node, access));
     }
-    sort_nodes(planner->before.at + first, planner->before.count - first);
+    if (planner->before.count > first) sort_nodes(planner->before.at + first, planner->before.count - first);
   }
   planner->before_first.at[graph->node_count] = (uint32_t)planner->before.count;
   return LAZY_STATUS_OK;

@@ -164,12 +164,13 @@ struct lazy_shape_error lazyi_shape_table_evaluate(lazyi_shape_table *table, int
   struct lazy_shape_error error = {0};
   for (; table->evaluated <= node; table->evaluated++) {
     const struct lazy_shape_node *next = table->nodes.at + table->evaluated;
-    const struct lazy_rule_call call = {.node = next,
-                                        .operands = table->operands.at + next->operands,
-                                        .attributes = table->attributes.at + next->attributes,
-                                        .rows = table->rows.at,
-                                        .stride = 1,
-                                        .error = &error};
+    const struct lazy_rule_call call = {
+        .node = next,
+        .operands = table->operands.at + next->operands,
+        .attributes = next->attribute_count == 0 ? NULL : table->attributes.at + next->attributes,
+        .rows = table->rows.at,
+        .stride = 1,
+        .error = &error};
     if (lazy_shape_rule_run(&call) != LAZY_SHAPE_OK) {
       error.node = table->evaluated;
       break;
