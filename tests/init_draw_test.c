@@ -69,8 +69,9 @@ static void random_model(check_env *env, fixture *f, lazy_stream stream) {
                       .a = check_random_unit(env)};
     init.b = init.a + check_random_unit(env);
     lazy_shape shape = {.rank = 2};
-    shape.dims[0] = check_random_between(env, 0, 40);
-    shape.dims[1] = check_random_between(env, 0, check_random_below(env, 8) == 0 ? 60000 : 50);
+    int64_t least = i == 0; /* not all are empty */
+    shape.dims[0] = check_random_between(env, least, 40);
+    shape.dims[1] = check_random_between(env, least, check_random_below(env, 8) == 0 ? 60000 : 50);
     add_tensor(f, &init, stream, floats[check_random_below(env, 4)], &shape);
   }
 }
@@ -92,7 +93,8 @@ TEST_ON_DRIVERS(init_draw, torch_streams_draw_in_ticket_order) {
     EXPECT_OK(lazyi_init_draw(&f.core->launcher, &f.core->staging, &job, f.core->stream));
     if (strcmp(env->device, "fault") == 0) EXPECT_LE(lazyi_fault_count(LAZY_DRIVER_CALL_launch_kernel), 1);
     read_back(&f);
-    unsigned char *wanted = lazyi_memory_alloc(16 << 20);
+    unsigned char *wanted =
+        lazyi_memory_alloc(40 * 60000 * sizeof(double)); /* the largest of random_model's */
     for (size_t i = 0; i < f.table.tickets.count; i++) {
       const struct lazy_init_segment *s = f.answer.segments + i;
       const struct lazy_init_ticket *t = f.table.tickets.at + i;

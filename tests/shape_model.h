@@ -300,7 +300,11 @@ static inline bool reference_segments(const lazyi_shape_table *table, const lazy
     segments[i] = s;
     summary->element_count += s.count;
     summary->extent_bytes += (s.count * (uint64_t)bytes[t->dtype] + 255) / 256 * 256;
-    if (!t->host && t->rule != LAZY_INIT_NONE) summary->tile_count += (uint32_t)((s.count + 4095) / 4096);
+    if (!t->host && t->rule != LAZY_INIT_NONE) {
+      uint64_t tiles = summary->tile_count + (s.count + 4095) / 4096;
+      if (tiles > UINT32_MAX) return false;
+      summary->tile_count = (uint32_t)tiles;
+    }
     summary->segment_count++;
     if (summary->extent_bytes >= (uint64_t)LAZY_DIM_LIMIT) return false;
   }

@@ -51,7 +51,7 @@ TEST(shape_table, segments_as_told_again) {
   static model m;
   static struct lazy_init_segment found[MODEL_SLOTS], wanted[MODEL_SLOTS];
   int compared = 0, refused = 0;
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < 20000; round++) {
     model_make(env, &m, 2, 10, 3);
     if (reference_walk(&m.table, m.shapes).code != 0) continue;
     (void)lazyi_shape_table_evaluate(&m.table, (int32_t)m.table.nodes.count - 1);
