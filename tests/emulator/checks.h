@@ -1,0 +1,67 @@
+/* What is checked while kernels run, and how it is told. The CUresult of a report loses the device, as the
+   fault does on a GPU; what no GPU would notice (a race, memory never written) is told and counted, and the
+   kernel goes on. A test fails if anything was told. */
+#ifndef LAZYRT_TESTS_EMULATOR_CHECKS_H
+#define LAZYRT_TESTS_EMULATOR_CHECKS_H
+
+#include "tests/emulator/machine.h"
+
+typedef enum emu_trouble {
+  EMU_OUT_OF_BOUNDS, /* outside any live allocation, variable or parameter */
+  EMU_USE_AFTER_FREE,
+  EMU_HOST_POINTER, /* memory of the host */
+  EMU_MISALIGNED,
+  EMU_UNWRITTEN, /* read of memory that nothing wrote */
+  EMU_SHARED_RACE,
+  EMU_GLOBAL_RACE,       /* between threads of one launch */
+  EMU_STREAM_RACE,       /* between commands of streams that nothing orders */
+  EMU_DIVERGENT_BARRIER, /* reached by a part of its threads; also a syncwarp, shuffle or vote that waits for
+                            ever */
+  EMU_DEADLOCK,
+  EMU_WRITE_TO_CONSTANT,
+  EMU_BAD_PARAMETERS, /* of a launch */
+  EMU_TRAP,
+  EMU_ASSERT,
+  EMU_TROUBLE_COUNT
+} emu_trouble;
+
+/* Tells of a trouble of one lane at an instruction; kernel, block, thread, PTX line and source line are added
+   to the text. Faults (see emu_trouble_result) stop the launch. */
+void emu_tell(emu_warp *warp, const ptx_instruction *at, unsigned lane, emu_trouble trouble,
+              const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same without a warp: of a launch or a command. */
+void emu_tell_host(const char *kernel, emu_trouble trouble, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int emu_trouble_result(emu_trouble trouble);       /* CUresult, 0: execution goes on */
+const char *emu_trouble_name(emu_trouble trouble); /* "out of bounds" */
+
+typedef enum emu_access { EMU_READ, EMU_WRITE, EMU_ATOMIC } emu_access;
+
+/* The host memory behind `bytes` (1 to 16, or what cp.async moves) at an address of `space`, for one lane's
+   access; NULL after a fault was told. Every access of kernels comes through here. */
+void *emu_access_at(emu_warp *warp, const ptx_instruction *at, unsigned lane, ptx_space space,
+                    uint64_t address, uint32_t bytes, emu_access access);
+
+/* Off: addresses are still looked up, nothing else is checked. LAZYRT_EMULATOR_CHECKS=0 starts so. */
+extern bool emu_checks_on;
+
+/* What the machine announces. */
+void emu_check_block_begin(emu_block *block); /* allocates block->shadow */
+void emu_check_block_end(emu_block *block);
+void emu_check_barrier(emu_block *block); /* of all its threads: passed */
+void emu_check_partial_barrier(emu_block *block, unsigned number,
+                               const uint32_t *warp_masks); /* bar.sync a, b */
+void emu_check_syncwarp(emu_warp *warp, uint32_t mask);     /* syncwarp, and every .sync collective */
+void emu_check_fence(emu_warp *warp, uint32_t mask, int scope /* 0 block, 1 device, 2 system */);
+
+/* What the driver's face announces, when a command runs or is submitted (see driver seam in README). */
+void emu_check_alloc(uint64_t address, size_t bytes);
+void emu_check_free(uint64_t address);
+void emu_check_written(uint64_t address, size_t bytes); /* module variables: initialised */
+
+/* Reports so far. */
+size_t emu_report_count(void);
+const char *emu_report_text(size_t index);
+void emu_report_clear(void);
+
+#endif
