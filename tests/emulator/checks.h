@@ -54,10 +54,25 @@ void emu_check_partial_barrier(emu_block *block, unsigned number,
 void emu_check_syncwarp(emu_warp *warp, uint32_t mask);     /* syncwarp, and every .sync collective */
 void emu_check_fence(emu_warp *warp, uint32_t mask, int scope /* 0 block, 1 device, 2 system */);
 
-/* What the driver's face announces, when a command runs or is submitted (see driver seam in README). */
-void emu_check_alloc(uint64_t address, size_t bytes);
-void emu_check_free(uint64_t address);
+/* What the driver's face announces, when a command runs (runtime/driver/host_instrument.h has the seam).
+   Memory: `emu_check_free` comes when all work submitted before is done. */
+void emu_check_alloc(uint64_t address, size_t bytes, bool is_adopted /* memory of the process: written */);
+void emu_check_free(uint64_t address, size_t bytes, bool is_adopted);
 void emu_check_written(uint64_t address, size_t bytes); /* module variables: initialised */
+
+/* The order of commands. A past is a slot of a stream, a command, an event or the host, NULL at first;
+   `order` makes `to` know whatever `from` knows, `forget` empties a slot. All of these are called under one
+   lock; emu_access_at is not. */
+void emu_check_order(void *const *from, void **to);
+void emu_check_forget(void **past);
+/* A command begins on the stream with that past: what the stream knows grows by it. Yields what belongs into
+   emu_launch.clock, for ranges and the end. */
+void *emu_check_begin(void **past, const char *what);
+void emu_check_end(void *clock);
+/* A copy or a fill reads or writes device memory as a whole: 0, or the CUresult of what was told. Copying
+   memory that nothing wrote is no trouble between places of the device: the copy counts as unwritten. */
+int emu_check_range(void *clock, const char *what, uint64_t address, size_t bytes, emu_access access);
+int emu_check_copy(void *clock, uint64_t to, uint64_t from, size_t bytes);
 
 /* Reports so far. */
 size_t emu_report_count(void);
