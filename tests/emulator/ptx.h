@@ -16,7 +16,7 @@ enum { PTX_LANES = 32 };
 typedef struct ptx_row {
   _Alignas(64) uint64_t lane[PTX_LANES];
 } ptx_row;
-enum { PTX_NO_ROW = 0xffffffff };
+#define PTX_NO_ROW UINT32_MAX
 
 typedef enum ptx_type {
   PTX_TYPE_NONE,
