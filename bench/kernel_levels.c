@@ -10,7 +10,7 @@
 #include "kernels/params.h"
 #include "runtime/driver/host.h"
 
-static const lazyi_host_block whole_grid = {0, 1, 256, LAZYI_HOST_ORDER_FORWARD, 0};
+static const lazyi_host_block whole_grid = {.count = 1, .threads = 256, .order = LAZYI_HOST_ORDER_FORWARD};
 
 static const lazyi_host_kernel *kernel_at(bench_state *state, const char *name) {
   const int level = (int)bench_argument(state) - 2;

@@ -52,7 +52,8 @@ static inline void kernel_run(kernel_way way, const char *kernel, const void *pa
     uint32_t index = i;
     if (way.order == LAZYI_HOST_ORDER_REVERSED) index = way.blocks - 1 - i;
     if (way.order == LAZYI_HOST_ORDER_SHUFFLED) index = (uint32_t)((i + seed) % way.blocks);
-    const lazyi_host_block block = {index, way.blocks, 256, way.order, seed + index};
+    const lazyi_host_block block = {
+        .index = index, .count = way.blocks, .threads = 256, .order = way.order, .seed = seed + index};
     found->run(params, &block);
   }
 }

@@ -252,6 +252,7 @@ static void close_context(void) {
   lazyi_host.lost = LAZY_DRIVER_SUCCESS;
   lazyi_host.fault_countdown = 0;
   lazyi_host.retained = 0;
+  lazyi_host_tell_forget(&lazyi_host.past);
 }
 
 static int open_context(void) {

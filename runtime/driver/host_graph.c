@@ -219,8 +219,10 @@ bool lazyi_host_exec_start(lazyi_host_command *replay) {
     stream->tail = command;
     stream->submitted++;
   }
+  lazyi_host_tell_order(&replay->past, &replay->stream->past);
   for (uint32_t lane = 0; lane < exec->lane_count; lane++) {
     exec->streams[lane]->parent = replay->stream;
+    lazyi_host_tell_order(&replay->stream->past, &exec->streams[lane]->past);
     lazyi_host_queue_visit(exec->streams[lane]);
   }
   return false;
@@ -231,10 +233,13 @@ void lazyi_host_exec_node_done(lazyi_host_command *node) {
   size_t index = (size_t)(node - exec->commands);
   for (uint32_t i = exec->first_after[index]; i < exec->first_after[index + 1]; i++) {
     lazyi_host_command *after = &exec->commands[exec->after[i]];
+    lazyi_host_tell_order(&node->stream->past, &after->past);
     if (--after->missing == 0) lazyi_host_queue_visit(after->stream);
   }
   if (--exec->remaining > 0) return;
   lazyi_host_stream *stream = exec->launches->stream;
+  for (uint32_t lane = 0; lane < exec->lane_count; lane++)
+    lazyi_host_tell_order(&exec->streams[lane]->past, &stream->past);
   exec->running = stream->running = false;
   lazyi_host_queue_pop(stream);
   lazyi_host_queue_visit(stream);
@@ -265,16 +270,17 @@ int lazyi_host_graph_exec_kernel_node_set_params(lazy_driver_exec handle, lazy_d
   if (kernel == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
   if (kernel->params_bytes > LAZYI_HOST_INLINE_BYTES && exec->commands[index].as.kernel.kernel != kernel)
     return lazyi_host_leave(LAZY_DRIVER_NOT_SUPPORTED);
-  result = lazyi_host_check_launch(kernel, params->grid_x, params->grid_y, params->grid_z, params->block_x,
-                                   params->block_y, params->block_z, params->shared_bytes, params->parameters,
-                                   params->extra);
+  const lazyi_host_shape shape = {{params->grid_x, params->grid_y, params->grid_z},
+                                  {params->block_x, params->block_y, params->block_z},
+                                  params->shared_bytes};
+  uint64_t pieces = 1;
+  result = lazyi_host_check_launch(kernel, &shape, params->parameters, params->extra, &pieces);
   if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   while (exec->finished < exec->launched) lazyi_host_pool_wait_moment(NULL);
   lazyi_host_command *command = &exec->commands[index];
-  if (kernel->params_bytes > 0)
-    memcpy(command->as.kernel.params, params->parameters[0], kernel->params_bytes);
-  command->blocks = params->grid_x;
+  lazyi_host_pack(kernel, command->as.kernel.params, params->parameters, params->extra);
+  command->blocks = pieces;
   command->as.kernel.kernel = kernel;
-  command->as.kernel.threads = params->block_x;
+  command->as.kernel.shape = shape;
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }

@@ -18,6 +18,7 @@ typedef struct lazyi_host_block {
   uint32_t threads;      /* of a block */
   uint32_t order;        /* enum lazyi_host_order */
   uint64_t seed;         /* of the shuffled order */
+  void *launch;          /* an instrument's own (host_instrument.h) */
 } lazyi_host_block;
 
 typedef struct lazyi_host_kernel {

@@ -15,15 +15,15 @@ typedef struct lazyi_host_shape {
 typedef struct lazyi_host_work {
   const char *name;            /* "copy", "fill", "host function", a kernel's */
   void **past;                 /* of the stream that it runs on */
-  const void *to, *from;       /* of copies and fills: memory of the host, or that behind the device's */
-  bool to_device, from_device; /* which it is */
+  void **state;                /* the instrument's own, from begin to end; blocks carry it */
+  bool to_device, from_device; /* of copies and fills */
+  uint64_t to, from;           /* addresses as the program spells them */
   size_t bytes;
   const lazyi_host_kernel *kernel; /* of launches, with all below; NULL else */
   const void *params;              /* packed; stay until the end */
   const lazyi_host_shape *shape;
   uint32_t order; /* enum lazyi_host_order */
   uint64_t seed;
-  void **launch; /* the instrument's own from begin to end; blocks carry it */
 } lazyi_host_work;
 
 typedef struct lazyi_host_instrument {

@@ -119,6 +119,17 @@ static bool drop(lazyi_host_blocks *blocks, lazyi_host_block_info *block) {
   return surrender(&dropped);
 }
 
+/* As the program addresses it. */
+static lazy_driver_address spelled(uint64_t address) {
+  return lazyi_host.strict ? address | LAZYI_HOST_TAG : address;
+}
+
+static void tell(lazy_driver_address address, size_t bytes, bool is_adopted, bool comes) {
+  const lazyi_host_instrument *instrument = lazyi_host.instrument;
+  if (instrument == NULL) return;
+  (comes ? instrument->allocated : instrument->freed)(address, bytes, is_adopted);
+}
+
 /* The range of `bytes` from `address` lies in the one from `start`. */
 static bool holds(uint64_t start, size_t length, uint64_t address, size_t bytes) {
   return address >= start && address - start <= length && bytes <= length - (address - start);
@@ -150,7 +161,8 @@ int lazyi_host_adopt(void *memory, size_t bytes, lazy_driver_address *out_addres
   lazyi_host.adopted.at[index].address = address;
   lazyi_host.adopted.at[index].bytes = bytes;
   lazyi_host.live.adopted++;
-  *out_address = lazyi_host.strict ? address | LAZYI_HOST_TAG : address;
+  *out_address = spelled(address);
+  tell(*out_address, bytes, true, true);
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }
 
@@ -164,6 +176,7 @@ int lazyi_host_give_up(lazy_driver_address address, size_t bytes) {
       continue;
     lazyi_host.adopted.at[i] = lazyi_host.adopted.at[--lazyi_host.adopted.count];
     lazyi_host.live.adopted--;
+    tell(address, bytes, true, false);
     return lazyi_host_leave(lazyi_host.lost);
   }
   return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
@@ -183,7 +196,8 @@ int lazyi_host_mem_alloc(lazy_driver_address *out_address, size_t bytes) {
   if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);
   lazyi_host.live.allocations++;
   lazyi_host.live.bytes += bytes;
-  *out_address = lazyi_host.strict ? address | LAZYI_HOST_TAG : address;
+  *out_address = spelled(address);
+  tell(*out_address, bytes, false, true);
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }
 
@@ -200,6 +214,7 @@ int lazyi_host_mem_free(lazy_driver_address address) {
   if (block == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host.live.allocations--;
   lazyi_host.live.bytes -= block->bytes;
+  tell(address, block->bytes, false, false);
   if (!drop(&lazyi_host.device_blocks, block) && lazyi_host.lost == LAZY_DRIVER_SUCCESS)
     lazyi_host.lost = LAZY_DRIVER_ILLEGAL_ADDRESS;
   return lazyi_host_leave(lazyi_host.lost);
@@ -267,8 +282,11 @@ int lazyi_host_mem_get_info(size_t *out_free, size_t *out_total) {
 }
 
 void lazyi_host_memory_deinit(void) {
-  for (size_t i = 0; i < lazyi_host.device_blocks.count; i++)
-    (void)surrender(&lazyi_host.device_blocks.at[i]);
+  for (size_t i = 0; i < lazyi_host.device_blocks.count; i++) {
+    const lazyi_host_block_info *block = &lazyi_host.device_blocks.at[i];
+    tell(spelled(block->address), block->bytes, false, false);
+    (void)surrender(block);
+  }
   for (size_t i = 0; i < lazyi_host.pinned_blocks.count; i++)
     (void)surrender(&lazyi_host.pinned_blocks.at[i]);
   lazyi_vector_deinit(&lazyi_host.device_blocks);

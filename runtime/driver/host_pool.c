@@ -54,9 +54,10 @@ static void run_kernel(lazyi_host_command *command, uint64_t first, uint64_t cou
     } while (common_divisor(step, blocks) != 1);
   }
   lazyi_host_block block = {.count = (uint32_t)blocks,
-                            .threads = command->as.kernel.threads,
+                            .threads = command->as.kernel.shape.block[0],
                             .order = command->as.kernel.order,
-                            .seed = seed};
+                            .seed = seed,
+                            .launch = command->launch};
   for (uint64_t i = first; i < first + count; i++) {
     block.index = (uint32_t)((start + step * i) % blocks);
     kernel->run(command->as.kernel.params, &block);
@@ -104,6 +105,10 @@ static void share(lazyi_host_command *command, uint64_t left) {
 static void run_claims(lazyi_host_command *command, unsigned workers, bool may_share) {
   uint64_t blocks = command->blocks, size = 1 + blocks / ((uint64_t)workers * PIECES_PER_WORKER);
   uint64_t start_ns = may_share ? lazyi_host_now_ns() : 0, done = 0;
+  if (may_share && command->kind == LAZYI_HOST_KERNEL && command->launch != NULL) {
+    share(command, blocks - 1); /* an instrument's pieces: every one takes blocks until there are none */
+    may_share = false;
+  }
   for (;;) {
     uint64_t first = atomic_fetch_add_explicit(&command->claimed, size, memory_order_relaxed);
     if (first >= blocks) return;
@@ -173,16 +178,6 @@ static lazyi_host_stream *choose(lazyi_host_stream *wanted, bool may_call) {
   return NULL;
 }
 
-/* Shown to profilers, which see by themselves what a GPU does. */
-static const char *name_of(const lazyi_host_command *command) {
-  switch (command->kind) {
-    case LAZYI_HOST_COPY: return "copy";
-    case LAZYI_HOST_FILL: return "fill";
-    case LAZYI_HOST_KERNEL: return command->as.kernel.kernel->name;
-    default: return "host function";
-  }
-}
-
 static void participate(lazyi_host_command *command, bool may_share) {
   bool seated = command->kind != LAZYI_HOST_CALL || lazyi_host.schedule != 0;
   unsigned workers = lazyi_host.workers;
@@ -190,13 +185,16 @@ static void participate(lazyi_host_command *command, bool may_share) {
   lazyi_host.running += seated;
   pthread_mutex_unlock(&lazyi_host.lock);
   bool traced = lazyi_trace_is_on();
-  if (traced) lazyi_trace_push_host(name_of(command));
+  if (traced)
+    lazyi_trace_push_host(lazyi_host_command_name(command)); /* profilers see by themselves what a GPU does */
   run_claims(command, workers, may_share && command->blocks > 1);
   if (traced) lazyi_trace_pop();
   pthread_mutex_lock(&lazyi_host.lock);
   lazyi_host.running -= seated;
   /* A thread comes back only when every piece is claimed, so the last one back ends the command. */
-  if (--command->participants == 0) lazyi_host_queue_finish(command);
+  if (--command->participants != 0) return;
+  lazyi_host_tell_end(command);
+  lazyi_host_queue_finish(command);
 }
 
 static bool faults(const lazyi_host_command *command) {
@@ -210,7 +208,8 @@ static void run_head(lazyi_host_stream *stream) {
   lazyi_host_command *command = stream->head;
   unlink_ready(stream);
   stream->running = true;
-  if (lazyi_host.lost != LAZY_DRIVER_SUCCESS || faults(command)) lazyi_host_queue_finish(command);
+  if (lazyi_host.lost != LAZY_DRIVER_SUCCESS || faults(command) || !lazyi_host_tell_begin(command))
+    lazyi_host_queue_finish(command);
   else participate(command, lazyi_host.schedule == 0 && lazyi_host.workers > 1);
 }
 
@@ -265,6 +264,7 @@ void lazyi_host_pool_wait_stream(lazyi_host_stream *stream) {
   uint64_t target = stream->submitted;
   stream->users++;
   while (stream->finished < target) lazyi_host_pool_wait_moment(stream);
+  lazyi_host_tell_order(&stream->past, &lazyi_host.past);
   stream->users--;
   leave_rest();
   if (stream->destroyed) lazyi_host_queue_advance(stream);
@@ -275,6 +275,7 @@ void lazyi_host_pool_wait_event(lazyi_host_event *event) {
   event->users++;
   while (event->finished < target)
     lazyi_host_pool_wait_moment(event->last != NULL ? event->last->stream : NULL);
+  lazyi_host_tell_order(&event->past, &lazyi_host.past);
   event->users--;
   leave_rest();
   lazyi_host_queue_retire_event(event);
@@ -286,6 +287,7 @@ void lazyi_host_pool_wait_all(void) {
   while (stream != NULL) {
     uint64_t target = stream->submitted;
     while (stream->finished < target) lazyi_host_pool_wait_moment(stream);
+    lazyi_host_tell_order(&stream->past, &lazyi_host.past);
     lazyi_host_stream *next = stream->next;
     if (next != NULL) next->users++;
     stream->users--;

@@ -69,6 +69,7 @@ lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_ho
   command->joinable = false;
   command->exec = NULL;
   command->missing = 0;
+  command->past = command->launch = NULL;
   command->blocks = 1;
   atomic_store_explicit(&command->claimed, 0, memory_order_relaxed);
   memset(&command->as, 0, sizeof command->as);
@@ -114,9 +115,13 @@ static void finish_record(lazyi_host_command *command) {
     if (event->timed) event->finished_ns = lazyi_host_now_ns();
   }
   if (event->finished < command->as.record.number) event->finished = command->as.record.number;
+  lazyi_host_tell_order(&command->past, &command->stream->past);
+  lazyi_host_tell_forget(&event->past);
+  lazyi_host_tell_order(&command->stream->past, &event->past);
   for (lazyi_host_command *waiter = command->as.record.first_waiter; waiter != NULL;) {
     lazyi_host_command *next = waiter->as.wait.next_waiter;
     waiter->as.wait.satisfied = true;
+    lazyi_host_tell_order(&event->past, &waiter->past);
     lazyi_host_queue_visit(waiter->stream);
     waiter = next;
   }
@@ -129,6 +134,8 @@ void lazyi_host_queue_pop(lazyi_host_stream *stream) {
   stream->head = command->next;
   if (stream->head == NULL) stream->tail = NULL;
   stream->finished++;
+  lazyi_host_tell_order(&command->past, &stream->past); /* known already, but for waits and replays */
+  lazyi_host_tell_forget(&command->past);
   if (command->exec != NULL) {
     lazyi_host_exec_node_done(command);
     return;
@@ -182,6 +189,7 @@ void lazyi_host_queue_submit(lazyi_host_command *command) {
   else stream->head = command;
   stream->tail = command;
   stream->submitted++;
+  lazyi_host_tell_submitted(command);
   if (stream->head == command) lazyi_host_queue_advance(stream);
   if (lazyi_host.ready != NULL) lazyi_host_pool_notify(wakes);
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/base/vector.h"
 #include "runtime/driver/host.h"
+#include "runtime/driver/host_instrument.h"
 
 /* Handles: a kind, the number of the creation and a slot, in a pointer that no address can equal. */
 enum lazyi_host_kind {
@@ -49,6 +50,7 @@ typedef struct lazyi_host_event {
   uint64_t recorded, finished; /* number of the last record submitted and of the last one run */
   uint64_t finished_ns;
   lazyi_host_command *last; /* the latest record while it is pending */
+  void *past;               /* the instrument's, as are those below */
   uint64_t capture;         /* number of the capture that the latest record was part of; 0: of none */
   lazyi_host_frontier frontier;
 } lazyi_host_event;
@@ -83,11 +85,13 @@ struct lazyi_host_command {
   uint32_t missing;      /* nodes that have to run before this one */
   uint64_t blocks;
   atomic_uint_fast64_t claimed;
+  void *past, *launch; /* the instrument's */
   union {
     struct {
       char *to;
       const char *from;
       size_t bytes;
+      bool to_device, from_device;
     } copy;
     struct {
       char *to;
@@ -97,7 +101,8 @@ struct lazyi_host_command {
     struct {
       const lazyi_host_kernel *kernel;
       void *params; /* `inline_params` or a block of the pool */
-      uint32_t threads, order;
+      lazyi_host_shape shape;
+      uint32_t order;
       uint64_t seed;
     } kernel;
     struct {
@@ -126,6 +131,7 @@ struct lazyi_host_stream {
   void *handle;
   lazyi_host_command *head, *tail;
   uint64_t submitted, finished;
+  void *past, *waited; /* of what ran; of what the next command waits for without a place in the queue */
   bool running, ready, visited, destroyed;
   uint32_t users;            /* threads waiting: keeps a destroyed stream's memory */
   lazyi_host_stream *parent; /* of a stream inside an exec: the one it was launched on */
@@ -154,6 +160,8 @@ typedef struct lazyi_host_state {
   int lost; /* the result that every call returns after a fault, or 0 */
   bool strict, strict_chosen, strict_choice;
   size_t total_bytes;
+  const lazyi_host_instrument *instrument; /* NULL: none */
+  void *past;                              /* of the program */
   lazyi_host_live_counts live;
 
   /* Handles. */
@@ -280,13 +288,37 @@ void lazyi_host_stream_retire(lazyi_host_stream *stream);
 void lazyi_host_event_free(lazyi_host_event *event);
 uint64_t lazyi_host_now_ns(void);
 
-/* host_launch.c: whether a launch is one; a result. */
-int lazyi_host_check_launch(const lazyi_host_kernel *kernel, unsigned grid_x, unsigned grid_y,
-                            unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
-                            unsigned shared_bytes, void **parameters, void **extra);
+/* host_launch.c: whether a launch is one, a result, and its pieces; its parameters into `to`. */
+int lazyi_host_check_launch(const lazyi_host_kernel *kernel, const lazyi_host_shape *shape, void **parameters,
+                            void **extra, uint64_t *out_pieces);
+void lazyi_host_pack(const lazyi_host_kernel *kernel, void *to, void **parameters, void **extra);
+
+/* host_instrument.c: what an instrument is told. */
+const char *lazyi_host_command_name(const lazyi_host_command *command);
+void lazyi_host_instrument_submitted(lazyi_host_command *command);
+bool lazyi_host_instrument_begin(lazyi_host_command *command);
+void lazyi_host_instrument_end(lazyi_host_command *command);
 
 /* host_module.c: unloads; the handle of the module is the caller's to destroy. */
 void lazyi_host_module_drop(lazyi_host_module *module);
+
+/* Without an instrument a test of a pointer is all of it. */
+static inline void lazyi_host_tell_order(void *const *from, void **to) {
+  if (lazyi_host.instrument != NULL) lazyi_host.instrument->order(from, to);
+}
+static inline void lazyi_host_tell_forget(void **past) {
+  if (lazyi_host.instrument != NULL) lazyi_host.instrument->forget(past);
+}
+static inline void lazyi_host_tell_submitted(lazyi_host_command *command) {
+  if (lazyi_host.instrument != NULL) lazyi_host_instrument_submitted(command);
+}
+/* False: it must not run, the device is lost. */
+static inline bool lazyi_host_tell_begin(lazyi_host_command *command) {
+  return lazyi_host.instrument == NULL || lazyi_host_instrument_begin(command);
+}
+static inline void lazyi_host_tell_end(lazyi_host_command *command) {
+  if (lazyi_host.instrument != NULL) lazyi_host_instrument_end(command);
+}
 
 /* Rows; host.c puts them into the table. */
 #define LAZYI_HOST_ROW(field, symbol, version, required, parameters) int lazyi_host_##field parameters;

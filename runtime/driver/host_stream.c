@@ -30,6 +30,8 @@ void lazyi_host_stream_retire(lazyi_host_stream *stream) {
   if (stream->next != NULL) stream->next->previous = stream->previous;
   if (stream->previous != NULL) stream->previous->next = stream->next;
   else lazyi_host.streams = stream->next;
+  lazyi_host_tell_forget(&stream->past);
+  lazyi_host_tell_forget(&stream->waited);
   lazyi_vector_deinit(&stream->frontier);
   lazyi_memory_free(stream);
 }
@@ -93,6 +95,7 @@ int lazyi_host_stream_query(lazy_driver_stream handle) {
   stream->users++;
   if (stream->head != NULL) step();
   bool idle = stream->head == NULL;
+  if (idle) lazyi_host_tell_order(&stream->past, &lazyi_host.past);
   stream->users--;
   if (stream->destroyed) lazyi_host_queue_advance(stream);
   if (lazyi_host.lost != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(lazyi_host.lost);
@@ -108,12 +111,17 @@ int lazyi_host_stream_wait_event(lazy_driver_stream handle, lazy_driver_event ev
   if (stream == NULL || event == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
   if (flags != 0) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   if (lazyi_host_graph_wait(stream, event, &result)) return lazyi_host_leave(result);
-  if (event->last == NULL) return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  if (event->last == NULL) { /* it has run */
+    lazyi_host_tell_order(&event->past, &stream->waited);
+    return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
+  }
   event->users++;
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_WAIT, 0);
   lazyi_host_command *record = event->last;
   command->as.wait.satisfied = record == NULL; /* it may have run while the lock was open */
-  if (record != NULL) {
+  if (record == NULL) {
+    lazyi_host_tell_order(&event->past, &command->past);
+  } else {
     command->as.wait.next_waiter = record->as.record.first_waiter;
     record->as.record.first_waiter = command;
   }
@@ -142,6 +150,7 @@ int lazyi_host_event_create(lazy_driver_event *out_event, unsigned flags) {
 }
 
 void lazyi_host_event_free(lazyi_host_event *event) {
+  lazyi_host_tell_forget(&event->past);
   lazyi_vector_deinit(&event->frontier);
   lazyi_memory_free(event);
 }
@@ -188,6 +197,7 @@ int lazyi_host_event_query(lazy_driver_event handle) {
   event->users++;
   if (event->finished < target) step();
   bool done = event->finished >= target;
+  if (done) lazyi_host_tell_order(&event->past, &lazyi_host.past);
   event->users--;
   lazyi_host_queue_retire_event(event);
   if (lazyi_host.lost != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(lazyi_host.lost);
