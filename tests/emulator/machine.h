@@ -46,6 +46,9 @@ typedef struct emu_entry {
   uint64_t shared_bytes;                    /* static, all functions' */
   uint64_t local_bytes;                     /* of a thread */
 } emu_entry;
+/* Fills in the entries of a module whose `ptx` is set. False: out of memory, or refused; `error` says why. */
+bool emu_entries_make(emu_module *module, char error[512]);
+void emu_entries_free(emu_module *module);
 
 typedef struct emu_shape {
   uint32_t grid[3], block[3];
