@@ -35,7 +35,18 @@ void emu_tell_host(const char *kernel, emu_trouble trouble, const char *format, 
 int emu_trouble_result(emu_trouble trouble);       /* CUresult, 0: execution goes on */
 const char *emu_trouble_name(emu_trouble trouble); /* "out of bounds" */
 
-typedef enum emu_access { EMU_READ, EMU_WRITE, EMU_ATOMIC } emu_access;
+/* A strong access is an atomic one, or a load or store that is volatile, relaxed, acquire or release: they do
+   not race with each other. ATOMIC reads and writes in one. */
+typedef unsigned emu_access;
+enum {
+  EMU_READ = 1,
+  EMU_WRITE = 2,
+  EMU_STRONG = 4,
+  EMU_ATOMIC = EMU_READ | EMU_WRITE | EMU_STRONG,
+  EMU_ACQUIRE = 8, /* .acquire, .acq_rel */
+  EMU_RELEASE = 16,
+  EMU_OF_BLOCK = 32, /* .cta: strong among the threads of a block alone */
+};
 
 /* The host memory behind `bytes` (1 to 16, or what cp.async moves) at an address of `space`, for one lane's
    access; NULL after a fault was told. Every access of kernels comes through here. */
