@@ -3,8 +3,9 @@
 #include "kernels/list.h"
 #include "kernels/params.h"
 
-#define DECLARE(name, level)  extern void name##_v##level(const void *params, const lazyi_host_block *block);
-#define ROW(name, level)      {#name, sizeof(struct name##_params), name##_v##level},
+#define DECLARE(name, level) extern void name##_v##level(const void *params, const lazyi_host_block *block);
+#define ROW(kernel, level) \
+  {.name = #kernel, .params_bytes = sizeof(struct kernel##_params), .run = kernel##_v##level},
 #define COUNT(constant, name) +1
 
 #ifdef __x86_64__

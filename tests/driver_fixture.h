@@ -52,10 +52,10 @@ static inline void fixture_nothing(const void *params, const lazyi_host_block *b
 }
 
 static const lazyi_host_kernel fixture_kernels[] = {
-    {"affine", sizeof(struct fixture_affine), fixture_affine},
-    {"visit", sizeof(struct fixture_visit), fixture_visit},
-    {"large", sizeof(struct fixture_large), fixture_large},
-    {"nothing", 0, fixture_nothing},
+    {.name = "affine", .params_bytes = sizeof(struct fixture_affine), .run = fixture_affine},
+    {.name = "visit", .params_bytes = sizeof(struct fixture_visit), .run = fixture_visit},
+    {.name = "large", .params_bytes = sizeof(struct fixture_large), .run = fixture_large},
+    {.name = "nothing", .run = fixture_nothing},
 };
 static const lazyi_host_image fixture_image = {LAZYI_HOST_IMAGE_MAGIC, 4, {fixture_kernels, NULL, NULL}};
 

@@ -508,7 +508,8 @@ static void run_v3(const void *params, const lazyi_host_block *block) {
 }
 
 TEST(driver_host, image_levels) {
-  static const lazyi_host_kernel v2[] = {{"level", 0, run_v2}}, v3[] = {{"level", 0, run_v3}};
+  static const lazyi_host_kernel v2[] = {{.name = "level", .run = run_v2}},
+                                 v3[] = {{.name = "level", .run = run_v3}};
   static const lazyi_host_image both = {LAZYI_HOST_IMAGE_MAGIC, 1, {v2, v3, NULL}};
   static const lazyi_host_image none = {LAZYI_HOST_IMAGE_MAGIC, 1, {NULL, NULL, NULL}};
   static const struct {

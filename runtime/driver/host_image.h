@@ -25,6 +25,7 @@ typedef struct lazyi_host_kernel {
   const char *name; /* "lazy_k_fill" */
   uint32_t params_bytes;
   void (*run)(const void *params, const lazyi_host_block *block);
+  const void *own; /* an instrument's */
 } lazyi_host_kernel;
 
 #define LAZYI_HOST_IMAGE_MAGIC 0x6c617a7968737431u /* "lazyhst1" */

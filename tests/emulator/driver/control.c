@@ -1,0 +1,25 @@
+/* The table that the tests find by its name. */
+#include "tests/emulator/control.h"
+
+#include "tests/emulator/checks.h"
+
+static void set_checks(bool on) { emu_checks_on = on; }
+static const struct emu_counters *last_launch(void) { return NULL; }
+
+extern LAZY_API const emu_control emu_control_table;
+const emu_control emu_control_table = {
+    .set_strict = lazyi_host_set_strict,
+    .set_order = lazyi_host_set_order,
+    .set_schedule = lazyi_host_set_schedule,
+    .fault_at = lazyi_host_fault_at,
+    .lose = lazyi_host_lose,
+    .live = lazyi_host_live,
+    .damaged = lazyi_host_damaged,
+    .adopt = lazyi_host_adopt,
+    .give_up = lazyi_host_give_up,
+    .report_count = emu_report_count,
+    .report_text = emu_report_text,
+    .report_clear = emu_report_clear,
+    .set_checks = set_checks,
+    .last_launch = last_launch,
+};
