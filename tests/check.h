@@ -16,7 +16,9 @@ extern "C" {
 #endif
 
 typedef struct check_env {
-  const char *device; /* what lazyi_device_open and lazy_context_open take: "host" or "fault" */
+  const char *device; /* what lazyi_device_open and lazy_context_open take: "host", "fault" or "cuda" */
+  bool is_ptx;        /* the device is the cuda provider, with the emulator (tests/emulator) as its driver */
+  bool is_small;      /* big inputs are to be small ones: LAZYRT_TEST_SCALE, small for PTX and full else */
   uint64_t seed;      /* of this test: from LAZYRT_TEST_SEED (else a fixed number) and the test's name */
   uint64_t random;    /* state of check_random */
 } check_env;
@@ -38,10 +40,12 @@ const char *check_path(check_env *env, const char *name);
 
 /* ---- what the macros below and check_gtest.cc share ---- */
 
+/* Where a test runs: once, on every provider of the driver table, or with every image of the kernels. */
+enum check_places { CHECK_ONCE, CHECK_ON_DRIVERS, CHECK_ON_IMAGES };
 typedef struct check_test {
   const char *suite, *name, *file;
   int line;
-  bool on_drivers;
+  enum check_places places;
   void (*body)(check_env *env);
   struct check_test *next;
 } check_test;
@@ -85,6 +89,8 @@ void check_fail(check_here here, const char *format, ...) LAZY_PRINTF(2, 3);
 void check_skip(check_here here, const char *why);
 int check_case_enter(check_here here, const char *format, ...) LAZY_PRINTF(2, 3);
 void check_case_leave(int *token);
+/* Called when the running test's body is done, before it is seen what it left behind. */
+void check_at_end(void (*function)(void));
 
 #ifdef __cplusplus
 }
@@ -116,19 +122,22 @@ static inline check_value check_of_pointer(const void *value) {
            : check_of_double, default          \
            : check_of_pointer)(x)
 
-#define CHECK_DEFINE(suite_, name_, drivers_)                                                               \
-  static void check_body_##suite_##_##name_(check_env *env);                                                \
-  __attribute__((constructor)) static void check_link_##suite_##_##name_(void) {                            \
-    static check_test test = {#suite_, #name_, __FILE__, __LINE__, drivers_, check_body_##suite_##_##name_, \
-                              NULL};                                                                        \
-    check_register(&test);                                                                                  \
-  }                                                                                                         \
+#define CHECK_DEFINE(suite_, name_, places_)                                                               \
+  static void check_body_##suite_##_##name_(check_env *env);                                               \
+  __attribute__((constructor)) static void check_link_##suite_##_##name_(void) {                           \
+    static check_test test = {#suite_, #name_, __FILE__, __LINE__, places_, check_body_##suite_##_##name_, \
+                              NULL};                                                                       \
+    check_register(&test);                                                                                 \
+  }                                                                                                        \
   static void check_body_##suite_##_##name_(__attribute__((unused)) check_env *env)
 
 /* A test, run once with env->device "host". */
-#define TEST(suite, name)            CHECK_DEFINE(suite, name, false)
-/* A test of anything that reaches a device, run once per provider: env->device is "host", then "fault". */
-#define TEST_ON_DRIVERS(suite, name) CHECK_DEFINE(suite, name, true)
+#define TEST(suite, name)            CHECK_DEFINE(suite, name, CHECK_ONCE)
+/* A test of anything that reaches a device: name/host runs work as it comes, name/shuffled in a seeded order,
+   name/fault behind the fault provider, and, where the build has PTX, name/ptx on the emulator. */
+#define TEST_ON_DRIVERS(suite, name) CHECK_DEFINE(suite, name, CHECK_ON_DRIVERS)
+/* A test of a kernel by itself (kernel_run.h): name/host for the host's images, name/ptx for PTX. */
+#define TEST_ON_IMAGES(suite, name)  CHECK_DEFINE(suite, name, CHECK_ON_IMAGES)
 
 #define EXPECT_EQ(a, b)                    check_compare(CHECK_HERE, CHECK_EQ, #a, #b, CHECK_OF(a), CHECK_OF(b))
 #define EXPECT_NE(a, b)                    check_compare(CHECK_HERE, CHECK_NE, #a, #b, CHECK_OF(a), CHECK_OF(b))

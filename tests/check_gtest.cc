@@ -2,7 +2,9 @@
 #include "tests/check.h"
 
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,10 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/check_report.h"
+
 extern "C" {
 #include "runtime/base/memory.h"
 #include "runtime/driver/fault.h"
-#include "runtime/driver/host.h"
+#include "tests/check_device.h"
 }
 
 #if defined(__SANITIZE_THREAD__)
@@ -44,6 +48,7 @@ thread_local std::vector<std::string> cases;
 uint64_t base_seed = 0x6c617a7972740001u;
 std::string directory;         // for check_path; made on first use
 std::list<std::string> paths;  // of the running test
+void (*at_end)();              // and what ends with it
 
 std::string formatted(const char *format, va_list arguments) {
   char text[2048];
@@ -118,22 +123,38 @@ class Mismatches {
   std::string text_;
 };
 
+// A column of the test report: what device, in which order.
+struct Column {
+  const char *name;    // after the test's
+  const char *device;  // what opens it
+  bool is_shuffled, is_ptx;
+};
+const Column once = {"", "host", true, false}, on_host = {"host", "host", false, false},
+             shuffled = {"shuffled", "host", true, false}, behind_fault = {"fault", "fault", true, false},
+             on_ptx = {"ptx", "cuda", true, true}, on_images = {"host", "host", true, false};
+
 class Bridge : public testing::Test {
  public:
-  Bridge(const check_test *test, const char *device) : test_(test), device_(device) {}
+  Bridge(const check_test *test, const Column *column) : test_(test), column_(column) {}
   void TestBody() override {
     uint64_t name_hash = 1469598103934665603u;
     for (char c : std::string(test_->suite) + "." + test_->name)
       name_hash = (name_hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-    check_env env = {device_, mixed(base_seed ^ name_hash), 0};
-    env.random = env.seed;
+    check_env env = {};
+    env.device = column_->device;
+    env.is_ptx = column_->is_ptx;
+    env.is_small = is_small();
+    env.random = env.seed = mixed(base_seed ^ name_hash);
     start_devices(env.seed);
     Live before = live_now();
     test_->body(&env);
+    if (at_end != nullptr) at_end();
+    at_end = nullptr;
     lazyi_memory_fail_at(0);
     paths.clear();
+    tell_reports();
     if (HasFailure() || IsSkipped()) return;  // what an early return leaves behind is no news
-    size_t damaged = lazyi_host_damaged();
+    size_t damaged = check_device()->damaged();
     if (damaged != 0)
       fail({test_->file, test_->line}, std::to_string(damaged) + " damaged guards of device memory");
     Live after = live_now();
@@ -144,14 +165,31 @@ class Bridge : public testing::Test {
   }
 
  private:
+  bool is_small() const {
+    const char *scale = getenv("LAZYRT_TEST_SCALE");
+    return scale != nullptr && *scale != '\0' ? strcmp(scale, "small") == 0 : column_->is_ptx;
+  }
+
   // What an earlier test set on the process's devices is forgotten; kernels and streams run in an order of
-  // this test's.
-  static void start_devices(uint64_t seed) {
+  // this test's, or as they come.
+  void start_devices(uint64_t seed) const {
+    check_device_choose(column_->is_ptx);
+    const emu_control *device = check_device();
     lazyi_fault_reset();
-    lazyi_host_fault_at(0, LAZY_DRIVER_SUCCESS);
-    lazyi_host_set_strict(true);
-    lazyi_host_set_order(LAZYI_HOST_ORDER_SHUFFLED, seed);
-    lazyi_host_set_schedule(seed | 1);
+    device->fault_at(0, LAZY_DRIVER_SUCCESS);
+    device->set_strict(true);
+    device->set_order(column_->is_shuffled ? LAZYI_HOST_ORDER_SHUFFLED : LAZYI_HOST_ORDER_FORWARD, seed);
+    device->set_schedule(column_->is_shuffled ? seed | 1 : 0);
+    if (column_->is_ptx) device->report_clear();
+  }
+
+  // What the emulator's checkers said fails the test.
+  void tell_reports() const {
+    const emu_control *device = check_device();
+    const size_t count = column_->is_ptx ? device->report_count() : 0, shown = std::min<size_t>(count, 8);
+    for (size_t i = 0; i < shown; i++) fail({test_->file, test_->line}, device->report_text(i));
+    if (shown < count)
+      fail({test_->file, test_->line}, "and " + std::to_string(count - shown) + " reports more");
   }
 
   struct Count {
@@ -161,18 +199,19 @@ class Bridge : public testing::Test {
   using Live = std::vector<Count>;
   static Live live_now() {
     lazyi_host_live_counts live;
-    lazyi_host_live(&live);
+    check_device()->live(&live);
     auto count = [](size_t value) { return static_cast<int64_t>(value); };
     return {{"blocks of host memory", lazyi_memory_live()},
             {"allocations of device memory", count(live.allocations)},
             {"blocks of pinned memory", count(live.pinned)},
+            {"ranges of adopted memory", count(live.adopted)},
             {"streams", count(live.streams)},
             {"events", count(live.events)},
             {"modules", count(live.modules)}};
   }
 
   const check_test *test_;
-  const char *device_;
+  const Column *column_;
 };
 
 // Says how to run a failed test again with the same random inputs.
@@ -187,9 +226,31 @@ class SeedPrinter : public testing::EmptyTestEventListener {
   }
 };
 
-void add(const check_test *test, const char *device, const std::string &name) {
+void add(const check_test *test, const Column *column) {
+  std::string name = test->name;
+  if (column->name[0] != '\0') name += std::string("/") + column->name;
   testing::RegisterTest(test->suite, name.c_str(), nullptr, nullptr, test->file, test->line,
-                        [=]() -> testing::Test * { return new Bridge(test, device); });
+                        [=]() -> testing::Test * { return new Bridge(test, column); });
+}
+
+void add_all(bool with_others, bool with_ptx) {
+  for (const check_test *test = tests; test != nullptr; test = test->next) {
+    if (with_others && test->places == CHECK_ONCE) add(test, &once);
+    if (with_others && test->places == CHECK_ON_IMAGES) add(test, &on_images);
+    if (with_others && test->places == CHECK_ON_DRIVERS)
+      for (const Column *column : {&on_host, &shuffled, &behind_fault}) add(test, column);
+    if (with_ptx && test->places != CHECK_ONCE) add(test, &on_ptx);
+  }
+}
+
+// The PTX column in a program of its own: a driver, once opened, is open for good.
+int run_ptx_column(char **argv) {
+  pid_t child;
+  int status;
+  setenv("LAZYRT_TEST_COLUMNS", "ptx-after", 1);
+  if (posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv, environ) != 0) return 1;
+  if (waitpid(child, &status, 0) != child) return 1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 }  // namespace
@@ -386,9 +447,13 @@ int check_case_enter(check_here here, const char *format, ...) {
 
 void check_case_leave(int *) { cases.pop_back(); }
 
+void check_at_end(void (*function)(void)) { at_end = function; }
+
 }  // extern "C"
 
+// LAZYRT_TEST_COLUMNS: "ptx", "others", or both, one after the other.
 int main(int argc, char **argv) {
+  std::vector<char *> arguments(argv, argv + argc + 1);
   testing::InitGoogleTest(&argc, argv);
   if (argc > 1) {
     fprintf(stderr, "%s: unknown argument %s\n", argv[0], argv[1]);
@@ -397,18 +462,21 @@ int main(int argc, char **argv) {
   const char *seed = getenv("LAZYRT_TEST_SEED");
   if (seed != nullptr && *seed != '\0') base_seed = strtoull(seed, nullptr, 0);
   setenv("LAZYRT_HOST_STRICT", "1", 1);  // for programs that tests start
-  for (const check_test *test = tests; test != nullptr; test = test->next) {
-    if (!test->on_drivers) {
-      add(test, "host", test->name);
-      continue;
-    }
-    for (const char *device : {"host", "fault"}) add(test, device, std::string(test->name) + "/" + device);
-  }
-  testing::UnitTest::GetInstance()->listeners().Append(new SeedPrinter);
+  const char *wish = getenv("LAZYRT_TEST_COLUMNS");
+  const std::string columns = wish != nullptr ? wish : "";
+  const bool has_ptx = check_device_library() != nullptr, lists = GTEST_FLAG_GET(list_tests);
+  const bool only_ptx = columns == "ptx" || columns == "ptx-after", only_others = columns == "others";
+  if (only_ptx && has_ptx) setenv("LAZYRT_CUDA_LIBRARY", check_device_library(), 1);
+  add_all(!only_ptx, has_ptx && (only_ptx || (lists && !only_others)));
+  testing::TestEventListeners &listeners = testing::UnitTest::GetInstance()->listeners();
+  listeners.Append(new SeedPrinter);
+  listeners.Append(check_report_listener(columns == "ptx-after", has_ptx));
   int result = RUN_ALL_TESTS();
   if (!directory.empty()) {
     std::string command = "rm -rf '" + directory + "'";
     if (system(command.c_str()) != 0) return 1;
   }
-  return result;
+  if (!has_ptx || lists || only_ptx || only_others) return result;
+  const int ptx_result = run_ptx_column(arguments.data());
+  return result != 0 ? result : ptx_result;
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/driver/host.h"
 #include "runtime/tensor/context.h"
+#include "tests/check_device.h"
 #include "tests/model.h"
 
 /* Another library's tensor: counts what happens to it, and spoils its memory when it is deleted. */
@@ -46,7 +46,7 @@ static float *floats(const foreign *tensor) { return (float *)(void *)tensor->me
 
 static size_t adopted(void) {
   lazyi_host_live_counts live;
-  lazyi_host_live(&live);
+  check_device()->live(&live);
   return live.adopted;
 }
 
@@ -297,7 +297,7 @@ TEST_ON_DRIVERS(dlpack, a_tensor_without_a_deleter_is_only_used) {
 /* What the other library queued on its stream comes before our reads, and our writes before its reads. */
 TEST_ON_DRIVERS(dlpack, streams_are_ordered_both_ways) {
   for (uint64_t seed = 1; seed <= 20; seed++) {
-    lazyi_host_set_schedule(seed);
+    check_device()->set_schedule(seed);
     lazy_context *context = model_context(env, env->device);
     const lazyi_device *device = &context->core->device;
     lazy_driver_stream theirs;
@@ -324,7 +324,7 @@ TEST_ON_DRIVERS(dlpack, streams_are_ordered_both_ways) {
     lazy_array_release(ours);
     lazy_context_close(context);
   }
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
 }
 
 TEST_ON_DRIVERS(dlpack, a_failed_allocation_changes_nothing) {

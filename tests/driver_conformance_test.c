@@ -111,7 +111,7 @@ CONFORMS(the_last_release_ends_context_and_objects) {
   EXPECT_EQ(driver->ctx_pop(&popped), LAZY_DRIVER_SUCCESS); /* a dead one can be popped, not pushed */
   EXPECT_EQ(driver->ctx_push(context), LAZY_DRIVER_INVALID_CONTEXT);
   lazyi_host_live_counts live;
-  lazyi_host_live(&live);
+  check_device()->live(&live);
   EXPECT_EQ(live.allocations + live.pinned + live.streams + live.events + live.modules, 0u);
   /* Handles of an earlier life are refused in the next. */
   fixture g;

@@ -8,6 +8,7 @@
 #include "runtime/driver/host.h"
 #include "runtime/driver/host_tag.h"
 #include "tests/check.h"
+#include "tests/check_device.h"
 
 #define FIXTURE_AT(T, address) ((T *)(uintptr_t)lazyi_host_untag(address))
 
@@ -59,6 +60,14 @@ static const lazyi_host_kernel fixture_kernels[] = {
 };
 static const lazyi_host_image fixture_image = {LAZYI_HOST_IMAGE_MAGIC, 4, {fixture_kernels, NULL, NULL}};
 
+/* What module_load takes: the same kernels for the host, or as PTX (driver_fixture.cu). */
+static inline const void *fixture_image_for(const lazyi_device *device) {
+#ifdef LAZYRT_FIXTURE_PTX
+  if (!device->is_host) return check_text(LAZYRT_FIXTURE_PTX);
+#endif
+  return device->is_host ? &fixture_image : NULL;
+}
+
 typedef struct fixture {
   lazyi_device device;
   const lazy_driver *driver;
@@ -72,7 +81,7 @@ static inline bool fixture_open(const char *spelling, fixture *out_fixture) {
   if (!EXPECT_OK(lazyi_device_open(spelling, &f.device))) return false;
   const lazy_driver *driver = f.driver = f.device.driver;
   bool loaded = EXPECT_OK(lazyi_device_enter(&f.device)) &&
-                EXPECT_EQ(driver->module_load(&f.module, &fixture_image), 0);
+                EXPECT_EQ(driver->module_load(&f.module, fixture_image_for(&f.device)), 0);
   loaded = loaded && EXPECT_EQ(driver->module_get_function(&f.affine, f.module, "affine"), 0);
   loaded = loaded && EXPECT_EQ(driver->module_get_function(&f.visit, f.module, "visit"), 0);
   loaded = loaded && EXPECT_EQ(driver->module_get_function(&f.large, f.module, "large"), 0);
@@ -85,7 +94,7 @@ static inline bool fixture_open(const char *spelling, fixture *out_fixture) {
 static inline void fixture_close(fixture *f) {
   lazyi_host_live_counts live;
   EXPECT_EQ(f->driver->module_unload(f->module), 0);
-  lazyi_host_live(&live);
+  check_device()->live(&live);
   EXPECT_EQ(live.allocations, 0u);
   EXPECT_EQ(live.bytes, 0u);
   EXPECT_EQ(live.pinned, 0u);
@@ -103,15 +112,15 @@ static inline int fixture_launch(const fixture *f, lazy_driver_function function
 }
 
 /* A test that runs twice: with commands deferred in a seeded order, and on the worker pool. */
-#define CONFORMS(name)                      \
-  static void name(check_env *env);         \
-  TEST_ON_DRIVERS(driver, name) {           \
-    lazyi_host_set_schedule(env->seed | 1); \
-    name(env);                              \
-    lazyi_host_set_schedule(0);             \
-    name(env);                              \
-    lazyi_host_set_schedule(1);             \
-  }                                         \
+#define CONFORMS(name)                           \
+  static void name(check_env *env);              \
+  TEST_ON_DRIVERS(driver, name) {                \
+    check_device()->set_schedule(env->seed | 1); \
+    name(env);                                   \
+    check_device()->set_schedule(0);             \
+    name(env);                                   \
+    check_device()->set_schedule(1);             \
+  }                                              \
   static void name(__attribute__((unused)) check_env *env)
 
 #define OPEN(f)                                     \

@@ -40,7 +40,7 @@ static void close_graph(graph_fixture *g) {
   EXPECT_EQ(d->stream_destroy(g->b), 0);
   EXPECT_EQ(d->stream_destroy(g->c), 0);
   lazyi_host_live_counts live;
-  lazyi_host_live(&live);
+  check_device()->live(&live);
   EXPECT_EQ(live.graphs + live.execs + live.streams + live.events + live.allocations, 0u);
   fixture_close(&g->f);
 }
@@ -130,12 +130,12 @@ TEST_ON_DRIVERS(driver_graph, streams_join_a_capture_through_events) {
   EXPECT_EQ(g.driver->stream_is_capturing(g.b, &status), 0);
   EXPECT_EQ(status, LAZY_DRIVER_CAPTURE_NONE);
   for (uint64_t seed = 1; seed <= 300; seed++) {
-    lazyi_host_set_schedule(seed);
+    check_device()->set_schedule(seed);
     EXPECT_EQ(affine(&g, g.c, 0, -1, 0, seed), 0);
     EXPECT_EQ(g.driver->graph_launch(exec, g.c), 0);
     ASSERT_EQ(first_word(&g, 5, g.c), 49 * (seed + 1) + 3);
   }
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
   EXPECT_EQ(g.driver->graph_exec_destroy(exec), 0);
   close_graph(&g);
 }
@@ -154,7 +154,7 @@ TEST(driver_graph, a_missing_edge_shows_in_a_replay) {
   lazy_driver_exec exec = finish(&g);
   int right = 0, wrong = 0;
   for (uint64_t seed = 1; seed <= 100; seed++) {
-    lazyi_host_set_schedule(seed);
+    check_device()->set_schedule(seed);
     EXPECT_EQ(affine(&g, g.c, 0, -1, 0, seed), 0);
     EXPECT_EQ(affine(&g, g.c, 1, -1, 0, 0), 0);
     EXPECT_EQ(g.driver->graph_launch(exec, g.c), 0);
@@ -163,7 +163,7 @@ TEST(driver_graph, a_missing_edge_shows_in_a_replay) {
   }
   EXPECT_GT(right, 10);
   EXPECT_GT(wrong, 10);
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
   EXPECT_EQ(g.driver->graph_exec_destroy(exec), 0);
   close_graph(&g);
 }
@@ -193,7 +193,7 @@ TEST_ON_DRIVERS(driver_graph, launches_of_one_exec_run_one_after_another) {
   EXPECT_EQ(affine(&g, g.a, 0, 1, 3, 1), 0);
   lazy_driver_exec exec = finish(&g);
   for (uint64_t seed = 0; seed <= 100; seed++) {
-    lazyi_host_set_schedule(seed); /* 0: the pool */
+    check_device()->set_schedule(seed); /* 0: the pool */
     uint64_t wanted = seed;
     EXPECT_EQ(affine(&g, g.a, 0, -1, 0, seed), 0);
     EXPECT_EQ(g.driver->stream_synchronize(g.a), 0);
@@ -205,7 +205,7 @@ TEST_ON_DRIVERS(driver_graph, launches_of_one_exec_run_one_after_another) {
     for (int i = 0; i < 3; i++) EXPECT_EQ(g.driver->stream_synchronize(streams[i]), 0);
     ASSERT_EQ(first_word(&g, 0, g.a), wanted);
   }
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
   EXPECT_EQ(g.driver->graph_exec_destroy(exec), 0);
   close_graph(&g);
 }
@@ -466,7 +466,7 @@ TEST(driver_graph, a_fault_in_a_replay_loses_the_device) {
     ASSERT_EQ(begin(&g), 0);
     capture_diamond(&g, true);
     lazy_driver_exec exec = finish(&g);
-    lazyi_host_fault_at(n, LAZY_DRIVER_ILLEGAL_ADDRESS);
+    check_device()->fault_at(n, LAZY_DRIVER_ILLEGAL_ADDRESS);
     for (int i = 0; i < 3; i++) EXPECT_EQ(g.driver->graph_launch(exec, i == 1 ? g.b : g.a), 0);
     EXPECT_EQ(g.driver->stream_synchronize(g.a), LAZY_DRIVER_ILLEGAL_ADDRESS);
     EXPECT_EQ(g.driver->graph_launch(exec, g.a), LAZY_DRIVER_ILLEGAL_ADDRESS);
@@ -500,7 +500,7 @@ static void *launch_often(void *user) {
 TEST_ON_DRIVERS(driver_graph, many_threads_launch_one_exec) {
   graph_fixture g;
   ASSERT_TRUE(open_graph(env->device, &g));
-  lazyi_host_set_schedule(0);
+  check_device()->set_schedule(0);
   ASSERT_EQ(begin(&g), 0);
   EXPECT_EQ(affine(&g, g.a, 1, 0, 1, 0), 0);
   EXPECT_EQ(g.driver->event_record(g.fork, g.a), 0);
@@ -517,6 +517,6 @@ TEST_ON_DRIVERS(driver_graph, many_threads_launch_one_exec) {
   for (int i = 0; i < 3; i++) EXPECT_EQ(hammers[i].result, 0);
   EXPECT_EQ(first_word(&g, 0, g.a), 600u);
   EXPECT_EQ(g.driver->graph_exec_destroy(exec), 0);
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
   close_graph(&g);
 }

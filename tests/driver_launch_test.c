@@ -11,9 +11,9 @@ CONFORMS(modules_and_functions) {
   const uint64_t nonsense[8] = {0x1234567890abcdefu};
   EXPECT_EQ(driver->module_load(&module, nonsense), LAZY_DRIVER_INVALID_IMAGE);
   EXPECT_EQ(driver->module_load(&module, NULL), LAZY_DRIVER_INVALID_VALUE);
-  EXPECT_EQ(driver->module_load(NULL, &fixture_image), LAZY_DRIVER_INVALID_VALUE);
+  EXPECT_EQ(driver->module_load(NULL, fixture_image_for(&f.device)), LAZY_DRIVER_INVALID_VALUE);
   EXPECT_TRUE(module == NULL);
-  ASSERT_EQ(driver->module_load(&module, &fixture_image), 0);
+  ASSERT_EQ(driver->module_load(&module, fixture_image_for(&f.device)), 0);
   EXPECT_NE(module, f.module);
   EXPECT_EQ(driver->module_get_function(&function, module, "absent"), LAZY_DRIVER_NOT_FOUND);
   EXPECT_EQ(driver->module_get_function(&function, module, NULL), LAZY_DRIVER_INVALID_VALUE);
@@ -192,7 +192,7 @@ CONFORMS(a_lost_device_says_so_until_its_context_ends) {
   ASSERT_EQ(driver->mem_alloc(&memory, 8), 0);
   ASSERT_EQ(driver->stream_create(&stream, 1), 0);
   ASSERT_EQ(driver->event_create(&event, 0), 0);
-  lazyi_host_fault_at(2, LAZY_DRIVER_ILLEGAL_ADDRESS);
+  check_device()->fault_at(2, LAZY_DRIVER_ILLEGAL_ADDRESS);
   for (int i = 0; i < 3; i++)
     EXPECT_EQ(fixture_launch(&f, f.nothing, 1, stream, NULL), 0); /* nobody knows yet */
   EXPECT_EQ(driver->event_record(event, stream), 0);

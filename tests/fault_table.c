@@ -7,10 +7,10 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/driver/fault.h"
-#include "runtime/driver/host.h"
 #include "runtime/init/torch_cpu.h"
 #include "runtime/module/hooks.h"
 #include "runtime/module/queue.h"
+#include "tests/check_device.h"
 
 /* More points than any operation has. */
 enum { POINTS_AT_MOST = 5000 };
@@ -116,7 +116,7 @@ typedef struct live {
 
 static live live_now(void) {
   live now = {.host = lazyi_memory_live()};
-  lazyi_host_live(&now.device);
+  check_device()->live(&now.device);
   return now;
 }
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "runtime/driver/fault.h"
-#include "runtime/driver/host.h"
 #include "runtime/graph/graph.h"
 #include "runtime/launch/ops.h"
 #include "runtime/module/recorder.h"
+#include "tests/check_device.h"
 #include "tests/model.h"
 
 enum { SIZE = 32, NODES = 24 };
@@ -159,7 +159,7 @@ static void thousand_seeds(check_env *env, bool capture) {
     uint64_t seed = check_random(env);
     ASSERT_TRUE(open_rig(env, &serial, seed, graph % 2, false, UINT64_MAX));
     ASSERT_TRUE(open_rig(env, &lanes, seed, graph % 2, capture, 1));
-    lazyi_host_set_schedule(1);
+    check_device()->set_schedule(1);
     ASSERT_TRUE(run(&serial));
     EXPECT_EQ(serial.graph->last->schedule.lane_count, 1);
     ASSERT_TRUE(run(&lanes)); /* first forwards: on the second the plan is there */
@@ -168,7 +168,7 @@ static void thousand_seeds(check_env *env, bool capture) {
     parallel += plan->schedule.lane_count > 1;
     stateful += lanes.state[0] != 0;
     for (uint64_t order = 1; order <= 20; order++) {
-      lazyi_host_set_schedule(graph * 1000 + order);
+      check_device()->set_schedule(graph * 1000 + order);
       spoil(&lanes);
       ASSERT_TRUE(run(&lanes));
       if (!same_bits(&serial, &lanes)) FAIL("order %d gives other bits", (int)order);
@@ -179,7 +179,7 @@ static void thousand_seeds(check_env *env, bool capture) {
   }
   EXPECT_GT(parallel, 40);
   EXPECT_GT(stateful, 10);
-  lazyi_host_set_schedule(1);
+  check_device()->set_schedule(1);
   lazy_array_release(serial.input);
   lazy_context_close(serial.context);
 }
@@ -210,14 +210,14 @@ TEST(sched_graph, an_edge_left_out_is_caught) {
       lazyi_sched_drop_wait(&plan->schedule, k);
       bool differs = false;
       for (uint64_t order = 1; order <= 5000 && !differs; order++) {
-        lazyi_host_set_schedule(order);
+        check_device()->set_schedule(order);
         spoil(&r);
         ASSERT_TRUE(run(&r));
         differs = !same_bits(&whole, &r);
       }
       edges++;
       caught += differs;
-      lazyi_host_set_schedule(1);
+      check_device()->set_schedule(1);
       close_rig(&r);
     }
     close_rig(&whole);
@@ -360,7 +360,7 @@ TEST(sched_graph, a_capture_that_fails_is_tried_again) {
     bool done = status == LAZY_STATUS_OK && !failed;
     close_rig(&r);
     lazyi_host_live_counts live;
-    lazyi_host_live(&live);
+    check_device()->live(&live);
     EXPECT_EQ(live.graphs + live.execs, 0u);
     if (done) break;
     ASSERT_LT(n, 300u);

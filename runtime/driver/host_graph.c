@@ -270,9 +270,10 @@ int lazyi_host_graph_exec_kernel_node_set_params(lazy_driver_exec handle, lazy_d
   if (kernel == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
   if (kernel->params_bytes > LAZYI_HOST_INLINE_BYTES && exec->commands[index].as.kernel.kernel != kernel)
     return lazyi_host_leave(LAZY_DRIVER_NOT_SUPPORTED);
-  const lazyi_host_shape shape = {{params->grid_x, params->grid_y, params->grid_z},
-                                  {params->block_x, params->block_y, params->block_z},
-                                  params->shared_bytes};
+  lazyi_host_shape shape = {{params->grid_x, params->grid_y, params->grid_z},
+                            {params->block_x, params->block_y, params->block_z},
+                            params->shared_bytes,
+                            0};
   uint64_t pieces = 1;
   result = lazyi_host_check_launch(kernel, &shape, params->parameters, params->extra, &pieces);
   if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);

@@ -9,6 +9,7 @@
 
 typedef struct lazyi_host_shape {
   uint32_t grid[3], block[3], shared_bytes;
+  uint32_t flags; /* an instrument's own */
 } lazyi_host_shape;
 
 /* A command about to run, or done. */
@@ -27,9 +28,9 @@ typedef struct lazyi_host_work {
 } lazyi_host_work;
 
 typedef struct lazyi_host_instrument {
-  /* Launches: their CUresult and in how many pieces they run; `pack` writes kernel->params_bytes. Each piece
-     is a call of the kernel's `run`, on any thread. */
-  int (*check_launch)(const lazyi_host_kernel *kernel, const lazyi_host_shape *shape, void **parameters,
+  /* Launches: their CUresult, flags and in how many pieces they run; `pack` writes kernel->params_bytes. Each
+     piece is a call of the kernel's `run`, on any thread. */
+  int (*check_launch)(const lazyi_host_kernel *kernel, lazyi_host_shape *shape, void **parameters,
                       void **extra, uint64_t *out_pieces);
   void (*pack)(const lazyi_host_kernel *kernel, void *to, void **parameters, void **extra);
 

@@ -18,7 +18,7 @@ static int check_dialect(const lazyi_host_kernel *kernel, const lazyi_host_shape
   return LAZY_DRIVER_SUCCESS;
 }
 
-int lazyi_host_check_launch(const lazyi_host_kernel *kernel, const lazyi_host_shape *shape, void **parameters,
+int lazyi_host_check_launch(const lazyi_host_kernel *kernel, lazyi_host_shape *shape, void **parameters,
                             void **extra, uint64_t *out_pieces) {
   const uint32_t *grid = shape->grid, *block = shape->block;
   bool empty =
@@ -46,7 +46,7 @@ int lazyi_host_launch_kernel(lazy_driver_function function, unsigned grid_x, uns
   const lazyi_host_kernel *kernel = lazyi_host_handle_get(LAZYI_HOST_FUNCTION, function);
   lazyi_host_stream *stream = lazyi_host_stream_get(handle);
   if (kernel == NULL || stream == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_HANDLE);
-  const lazyi_host_shape shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes};
+  lazyi_host_shape shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, 0};
   uint64_t pieces = 1;
   result = lazyi_host_check_launch(kernel, &shape, parameters, extra, &pieces);
   if (result != LAZY_DRIVER_SUCCESS) return lazyi_host_leave(result);

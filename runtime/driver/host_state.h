@@ -289,7 +289,7 @@ void lazyi_host_event_free(lazyi_host_event *event);
 uint64_t lazyi_host_now_ns(void);
 
 /* host_launch.c: whether a launch is one, a result, and its pieces; its parameters into `to`. */
-int lazyi_host_check_launch(const lazyi_host_kernel *kernel, const lazyi_host_shape *shape, void **parameters,
+int lazyi_host_check_launch(const lazyi_host_kernel *kernel, lazyi_host_shape *shape, void **parameters,
                             void **extra, uint64_t *out_pieces);
 void lazyi_host_pack(const lazyi_host_kernel *kernel, void *to, void **parameters, void **extra);
 

@@ -28,6 +28,22 @@ function(lazyrt_host_kernels target)
   endforeach()
 endfunction()
 
+function(lazyrt_nvcc_flags out_flags)
+  set(${out_flags} -std=c++17 -O3 -fmad=false -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include PARENT_SCOPE)
+endfunction()
+
+# lazyrt_ptx(<source.cu> <out_file>): compiles one source to PTX of the lowest architecture, in the build folder.
+function(lazyrt_ptx source out_file)
+  get_filename_component(name ${source} NAME_WE)
+  set(ptx ${CMAKE_CURRENT_BINARY_DIR}/${name}.ptx)
+  lazyrt_nvcc_flags(flags)
+  list(GET LAZYRT_CUDA_ARCHITECTURES 0 lowest)
+  add_custom_command(OUTPUT ${ptx} DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source} DEPFILE ${ptx}.d VERBATIM
+    COMMAND ${LAZYRT_NVCC} ${flags} -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${CMAKE_CURRENT_SOURCE_DIR}/${source}
+    COMMENT "Compiling ${source} to PTX")
+  set(${out_file} ${ptx} PARENT_SCOPE)
+endfunction()
+
 # lazyrt_gpu_image(<target> <embedding.c> <source>...): compiles the sources as one translation unit with nvcc and has
 # <embedding.c> of <target> embed the image (LAZYI_FATBIN) and the PTX of the lowest architecture (LAZYI_PTX).
 function(lazyrt_gpu_image target embedding)
@@ -38,7 +54,7 @@ function(lazyrt_gpu_image target embedding)
   endforeach()
   file(CONFIGURE OUTPUT ${unit} CONTENT "${text}")
 
-  set(flags -std=c++17 -O3 -fmad=false -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include)
+  lazyrt_nvcc_flags(flags)
   list(GET LAZYRT_CUDA_ARCHITECTURES 0 lowest)
   set(code -gencode arch=compute_${lowest},code=compute_${lowest})
   foreach(architecture IN LISTS LAZYRT_CUDA_ARCHITECTURES)

@@ -29,8 +29,6 @@ void emu_modules_end(void);
 
 /* launch.c */
 extern const lazyi_host_instrument emu_instrument;
-/* Of an entry: its parameters, then a word of flags. */
-uint32_t emu_packed_bytes(const emu_entry *entry);
 void emu_run_piece(const void *params, const lazyi_host_block *block);
 int emu_launch_cooperative(lazy_driver_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                            unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,

@@ -101,7 +101,7 @@ static bool make_kernels(emu_loaded *loaded, char error[512]) {
     const emu_entry *entry = &loaded->module.entries[i];
     loaded->owns[i] = (emu_kernel){entry, loaded};
     loaded->kernels[i] = (lazyi_host_kernel){.name = entry->function->name,
-                                             .params_bytes = emu_packed_bytes(entry),
+                                             .params_bytes = (uint32_t)entry->function->params_bytes,
                                              .run = emu_run_piece,
                                              .own = &loaded->owns[i]};
   }

@@ -6,15 +6,11 @@
 #include "tests/emulator/checks.h"
 #include "tests/emulator/driver/driver.h"
 
-enum { MAX_BLOCK_Z = 64, PARAMS_BYTES = LAZYI_HOST_PARAMS_BYTES - 8, COOPERATIVE = 1 };
+enum { MAX_BLOCK_Z = 64, COOPERATIVE = 1 };
 enum { EXTRA_END, EXTRA_POINTER, EXTRA_SIZE }; /* CU_LAUNCH_PARAM_... */
 
 /* How the launch that this thread asks for is made. */
-static _Thread_local uint64_t flags;
-
-uint32_t emu_packed_bytes(const emu_entry *entry) {
-  return (uint32_t)((entry->function->params_bytes + 7) / 8 * 8 + sizeof flags);
-}
+static _Thread_local uint32_t flags;
 
 /* ---- parameters ---- */
 
@@ -31,7 +27,7 @@ static const void *extra_buffer(void **extra, size_t *out_bytes) {
 }
 
 static int check_parameters(const ptx_function *function, void **parameters, void **extra) {
-  if (function->params_bytes > PARAMS_BYTES) return LAZY_DRIVER_NOT_SUPPORTED;
+  if (function->params_bytes > LAZYI_HOST_PARAMS_BYTES) return LAZY_DRIVER_NOT_SUPPORTED;
   if (extra != NULL) {
     size_t bytes;
     if (parameters != NULL || extra_buffer(extra, &bytes) == NULL) return LAZY_DRIVER_INVALID_VALUE;
@@ -58,7 +54,6 @@ static void pack(const lazyi_host_kernel *kernel, void *to, void **parameters, v
     for (uint32_t i = 0; i < function->param_count; i++)
       memcpy(packed + function->params[i]->offset, parameters[i], function->params[i]->bytes);
   }
-  memcpy(packed + kernel->params_bytes - sizeof flags, &flags, sizeof flags);
 }
 
 /* ---- limits; the host provider has checked those that are every device's ---- */
@@ -88,12 +83,13 @@ static int check_shape(const emu_entry *entry, const lazyi_host_shape *shape) {
   return LAZY_DRIVER_SUCCESS;
 }
 
-static int check_launch(const lazyi_host_kernel *kernel, const lazyi_host_shape *shape, void **parameters,
+static int check_launch(const lazyi_host_kernel *kernel, lazyi_host_shape *shape, void **parameters,
                         void **extra, uint64_t *out_pieces) {
   const emu_entry *entry = ((const emu_kernel *)kernel->own)->entry;
   int result = check_shape(entry, shape);
   if (result == LAZY_DRIVER_SUCCESS) result = check_parameters(entry->function, parameters, extra);
   const uint64_t blocks = product(shape->grid);
+  shape->flags = flags;
   *out_pieces = blocks < lazyi_host.workers ? blocks : lazyi_host.workers;
   return result;
 }
@@ -137,15 +133,12 @@ static int begin(const lazyi_host_work *work) {
     result = emu_trouble_result(EMU_USE_AFTER_FREE);
   } else {
     const emu_kernel *kernel = work->kernel->own;
-    uint64_t packed_flags;
-    memcpy(&packed_flags, (const char *)work->params + work->kernel->params_bytes - sizeof packed_flags,
-           sizeof packed_flags);
     emu_launch *launch = &now->launch;
     launch->entry = kernel->entry;
     memcpy(launch->shape.grid, work->shape->grid, sizeof launch->shape.grid);
     memcpy(launch->shape.block, work->shape->block, sizeof launch->shape.block);
     launch->shape.dynamic_shared_bytes = work->shape->shared_bytes;
-    launch->shape.is_cooperative = (packed_flags & COOPERATIVE) != 0;
+    launch->shape.is_cooperative = (work->shape->flags & COOPERATIVE) != 0;
     launch->params = work->params;
     launch->id = ++launches;
     launch->order = work->order;

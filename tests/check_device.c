@@ -1,0 +1,62 @@
+#include "tests/check_device.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const emu_control host = {
+    .set_strict = lazyi_host_set_strict,
+    .set_order = lazyi_host_set_order,
+    .set_schedule = lazyi_host_set_schedule,
+    .fault_at = lazyi_host_fault_at,
+    .lose = lazyi_host_lose,
+    .live = lazyi_host_live,
+    .damaged = lazyi_host_damaged,
+    .adopt = lazyi_host_adopt,
+    .give_up = lazyi_host_give_up,
+};
+static const emu_control *chosen = &host;
+
+const emu_control *check_device(void) { return chosen; }
+
+const char *check_device_library(void) {
+#ifdef LAZYRT_EMULATOR
+  return LAZYRT_EMULATOR;
+#else
+  return NULL;
+#endif
+}
+
+void check_device_choose(bool is_ptx) {
+  chosen = &host;
+  if (!is_ptx) return;
+  /* The cuda provider opens the same copy. */
+  void *library = dlopen(check_device_library(), RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL || (chosen = dlsym(library, EMU_CONTROL_SYMBOL)) == NULL) {
+    (void)fprintf(stderr, "emulator: %s\n", dlerror());
+    exit(1);
+  }
+}
+
+const char *check_text(const char *path) {
+  static struct {
+    const char *path;
+    char *text;
+  } known[8];
+  size_t i = 0;
+  while (i < sizeof known / sizeof *known && known[i].path != NULL && strcmp(known[i].path, path) != 0) i++;
+  if (i == sizeof known / sizeof *known) return NULL;
+  if (known[i].text != NULL) return known[i].text;
+  FILE *file = fopen(path, "rbe");
+  if (file == NULL) return NULL;
+  size_t count = 0, room = 1 << 16;
+  char *text = malloc(room);
+  while (text != NULL && (count += fread(text + count, 1, room - count - 1, file)) == room - 1)
+    text = realloc(text, room *= 2);
+  (void)fclose(file);
+  if (text == NULL) return NULL;
+  text[count] = '\0';
+  known[i].path = path;
+  return known[i].text = text;
+}

@@ -1,0 +1,21 @@
+/* The device that a test runs on, beyond the driver's calls: tests set its order, make it fail, ask what is
+ * left. */
+#ifndef LAZYRT_TESTS_CHECK_DEVICE_H
+#define LAZYRT_TESTS_CHECK_DEVICE_H
+
+#include "tests/check.h"
+#include "tests/emulator/control.h"
+
+/* The running test's: the host provider in this program, or the emulator. Rows of an emulator's own (reports,
+   checks) are NULL of the host's. */
+const emu_control *check_device(void);
+
+/* A file's text, read once; for PTX. */
+const char *check_text(const char *path);
+
+/* For check_gtest.cc. */
+void check_device_choose(bool is_ptx);
+/* The library in the driver's place, or NULL: this build has none. */
+const char *check_device_library(void);
+
+#endif
