@@ -45,19 +45,21 @@ static void unify_nans(char *y, uint8_t dtype, int count) {
 }
 
 static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool with_bias) {
-  enum { ROWS = 61, COLUMNS = 331, COUNT = ROWS * COLUMNS };
+  enum { COLUMNS = 331 };
+  const int count = (env->is_small ? 13 : 61) * COLUMNS;
+  const size_t room = (size_t)count * 8;
   const size_t bytes = lazy_dtype_bytes(dtype);
-  char *x = kernel_alloc(COUNT * 8), *y = kernel_alloc(COUNT * 8), *first = kernel_alloc(COUNT * 8);
-  double *in = kernel_alloc(COUNT * 8), bias_in[COLUMNS];
-  char bias[COLUMNS * 8];
-  for (int i = 0; i < COUNT + COLUMNS; i++) {
+  char *x = kernel_alloc(room), *y = kernel_alloc(room), *first = kernel_alloc(room);
+  double *in = kernel_alloc(room), bias_in[COLUMNS];
+  char *bias = kernel_alloc(COLUMNS * 8);
+  for (int i = 0; i < count + COLUMNS; i++) {
     double v = (check_random_unit(env) * 2 - 1) * ldexp(1, (int)check_random_between(env, -12, 7));
     if (i == 0) v = -0.0;
     if (i == 1) v = INFINITY;
     if (i == 2) v = -INFINITY;
     if (i == 3) v = NAN;
-    if (i >= COUNT) v = check_random_unit(env);
-    char *at = i < COUNT ? x + (size_t)i * bytes : bias + (size_t)(i - COUNT) * bytes;
+    if (i >= count) v = check_random_unit(env);
+    char *at = i < count ? x + (size_t)i * bytes : bias + (size_t)(i - count) * bytes;
     const float f = (float)v;
     const uint16_t h = dtype == LAZY_DTYPE_F16 ? reference_round(v, 5, 10) : reference_round(v, 8, 7);
     if (dtype == LAZY_DTYPE_F64) memcpy(at, &v, 8);
@@ -65,28 +67,28 @@ static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool wit
     else
       memcpy(at, &h, 2),
           v = reference_value(h, dtype == LAZY_DTYPE_F16 ? 5 : 8, dtype == LAZY_DTYPE_F16 ? 10 : 7);
-    *(i < COUNT ? in + i : bias_in + (i - COUNT)) = v;
+    *(i < count ? in + i : bias_in + (i - count)) = v;
   }
-  for (int w = 0; w < kernel_way_count(); w++) {
+  for (int w = 0; w < kernel_way_count(env); w++) {
     CHECK_CASE("%s, act %d, bias %d, %s", lazy_dtype_name(dtype), act, with_bias,
-               kernel_way_name(kernel_way_at(w)));
+               kernel_way_name(kernel_way_at(env, w)));
     const struct lazy_k_bias_act_params params = {kernel_address(x),
                                                   kernel_address(y),
                                                   with_bias ? kernel_address(bias) : 0,
-                                                  COUNT,
+                                                  (uint64_t)count,
                                                   COLUMNS,
                                                   dtype,
                                                   (uint8_t)act,
                                                   {0}};
-    memset(y, 0xff, COUNT * 8);
-    kernel_run(kernel_way_at(w), "lazy_k_bias_act", &params, env->seed);
-    unify_nans(y, dtype, COUNT);
-    if (w == 0) memcpy(first, y, COUNT * 8);
-    if (!EXPECT_BYTES_EQ(y, first, COUNT * 8)) break;
+    memset(y, 0xff, room);
+    kernel_run(kernel_way_at(env, w), "lazy_k_bias_act", &params, env->seed);
+    unify_nans(y, dtype, count);
+    if (w == 0) memcpy(first, y, room);
+    if (!EXPECT_BYTES_EQ(y, first, room)) break;
   }
   double worst = 0;
   int at = 0;
-  for (int i = 0; i < COUNT; i++) {
+  for (int i = 0; i < count; i++) {
     double sum = in[i], found;
     float f;
     uint16_t h;
@@ -118,32 +120,33 @@ static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool wit
   }
   CHECK_CASE("%s, act %d, bias %d, worst at %.9g", lazy_dtype_name(dtype), act, with_bias, in[at]);
   EXPECT_LE(worst, 1.0);
-  free(x);
-  free(y);
-  free(first);
-  free(in);
+  kernel_free(x);
+  kernel_free(y);
+  kernel_free(first);
+  kernel_free(in);
+  kernel_free(bias);
 }
 
-TEST(kernel_bias_act, errors_and_equal_bits) {
+TEST_ON_IMAGES(kernel_bias_act, errors_and_equal_bits) {
   for (uint8_t dtype = LAZY_DTYPE_F64; dtype <= LAZY_DTYPE_BF16; dtype++)
     for (int act = LAZY_ACT_IDENTITY; act <= LAZY_ACT_TANH; act++)
       for (int with_bias = 0; with_bias < 2; with_bias++)
         check_act(env, dtype, (enum lazy_act)act, with_bias);
 }
 
-TEST(kernel_bias_act, in_place) {
+TEST_ON_IMAGES(kernel_bias_act, in_place) {
   enum { COUNT = 1000 };
   float *x = kernel_alloc(COUNT * 4), *y = kernel_alloc(COUNT * 4);
   for (int i = 0; i < COUNT; i++) x[i] = (float)(check_random_unit(env) * 8 - 4);
-  for (int w = 0; w < kernel_way_count(); w++) {
+  for (int w = 0; w < kernel_way_count(env); w++) {
     memcpy(y, x, COUNT * 4);
     const struct lazy_k_bias_act_params params = {kernel_address(y), kernel_address(y), 0,  COUNT, 0,
                                                   LAZY_DTYPE_F32,    LAZY_ACT_RELU,     {0}};
-    kernel_run(kernel_way_at(w), "lazy_k_bias_act", &params, env->seed);
+    kernel_run(kernel_way_at(env, w), "lazy_k_bias_act", &params, env->seed);
     int different = 0;
     for (int i = 0; i < COUNT; i++) different += y[i] != (x[i] > 0 ? x[i] : 0);
     EXPECT_EQ(different, 0);
   }
-  free(x);
-  free(y);
+  kernel_free(x);
+  kernel_free(y);
 }

@@ -76,12 +76,12 @@ static bool same(uint64_t found, uint64_t wanted, uint8_t dtype) {
 static void check_pair(check_env *env, const void *from, uint8_t from_dtype, uint8_t to_dtype,
                        uint64_t count) {
   void *to = kernel_alloc(count * 8);
-  for (int w = 0; w < kernel_way_count(); w += 1 + (int)(count > 10000)) {
+  for (int w = 0; w < kernel_way_count(env); w += 1 + (int)(count > 10000)) {
     CHECK_CASE("%s to %s, %s", lazy_dtype_name(from_dtype), lazy_dtype_name(to_dtype),
-               kernel_way_name(kernel_way_at(w)));
+               kernel_way_name(kernel_way_at(env, w)));
     memset(to, 0xb7, count * 8);
     const struct lazy_k_convert_params params = flat(from, from_dtype, to, to_dtype, count);
-    kernel_run(kernel_way_at(w), "lazy_k_convert", &params, env->seed);
+    kernel_run(kernel_way_at(env, w), "lazy_k_convert", &params, env->seed);
     for (uint64_t i = 0; i < count; i++) {
       const uint64_t bits = element_at(from, from_dtype, i), found = element_at(to, to_dtype, i);
       const uint64_t wanted = wanted_of(value_of(bits, from_dtype), from_dtype, bits, to_dtype);
@@ -91,20 +91,20 @@ static void check_pair(check_env *env, const void *from, uint8_t from_dtype, uin
       break;
     }
   }
-  free(to);
+  kernel_free(to);
 }
 
-TEST(kernel_convert, every_16_bit_value) {
+TEST_ON_IMAGES(kernel_convert, every_16_bit_value) {
   uint16_t *all = kernel_alloc(65536 * 2);
   for (int i = 0; i < 65536; i++) all[i] = (uint16_t)i;
   for (uint8_t from = LAZY_DTYPE_F16; from <= LAZY_DTYPE_BF16; from++)
     for (uint8_t to = 1; to <= 6; to++)
       if (to != from) check_pair(env, all, from, to, 65536);
-  free(all);
+  kernel_free(all);
 }
 
 /* Around every 16-bit value and every tie between two: the doubles and floats just below, at and above. */
-TEST(kernel_convert, ties_of_16_bit_types) {
+TEST_ON_IMAGES(kernel_convert, ties_of_16_bit_types) {
   enum { PER = 6 };
   double *wide = kernel_alloc(65536 * PER * 8);
   float *single = kernel_alloc(65536 * PER * 4);
@@ -126,11 +126,11 @@ TEST(kernel_convert, ties_of_16_bit_types) {
     check_pair(env, wide, LAZY_DTYPE_F64, to, 65536 * PER);
     check_pair(env, single, LAZY_DTYPE_F32, to, 65536 * PER);
   }
-  free(wide);
-  free(single);
+  kernel_free(wide);
+  kernel_free(single);
 }
 
-TEST(kernel_convert, every_pair_on_random_bits) {
+TEST_ON_IMAGES(kernel_convert, every_pair_on_random_bits) {
   enum { COUNT = 4999 };
   uint64_t *bits = kernel_alloc(COUNT * 8);
   double *numbers = kernel_alloc(COUNT * 8);
@@ -153,13 +153,14 @@ TEST(kernel_convert, every_pair_on_random_bits) {
   for (int i = 0; i < COUNT; i++) numbers[i] = (check_random_unit(env) - 0.5) * ldexp(1, (int)(i % 70));
   check_pair(env, numbers, LAZY_DTYPE_F64, LAZY_DTYPE_I64, COUNT);
   check_pair(env, numbers, LAZY_DTYPE_F64, LAZY_DTYPE_U8, COUNT);
-  free(bits);
-  free(numbers);
+  kernel_free(bits);
+  kernel_free(numbers);
 }
 
-TEST(kernel_convert, strided_places) {
-  float from[4 * 5 * 6];
-  double to[200], wanted[200];
+TEST_ON_IMAGES(kernel_convert, strided_places) {
+  enum { ROOM = 200 };
+  float *from = kernel_alloc(4 * 5 * 6 * sizeof *from);
+  double *to = kernel_alloc(ROOM * sizeof *to), wanted[ROOM];
   for (int i = 0; i < 120; i++) from[i] = (float)check_random_unit(env);
   /* A transpose of dims 0 and 2, into every second element. */
   const struct lazy_k_convert_params base = {
@@ -169,10 +170,12 @@ TEST(kernel_convert, strided_places) {
   for (int a = 0; a < 6; a++)
     for (int b = 0; b < 5; b++)
       for (int c = 0; c < 2; c++) wanted[20 * a + 4 * b + 2 * c] = from[a + 6 * b + 30 * c];
-  for (int w = 0; w < kernel_way_count(); w++) {
-    CHECK_CASE("%s", kernel_way_name(kernel_way_at(w)));
+  for (int w = 0; w < kernel_way_count(env); w++) {
+    CHECK_CASE("%s", kernel_way_name(kernel_way_at(env, w)));
     for (int i = 0; i < 200; i++) to[i] = -1;
-    kernel_run(kernel_way_at(w), "lazy_k_convert", &base, env->seed);
-    EXPECT_BYTES_EQ(to, wanted, sizeof to);
+    kernel_run(kernel_way_at(env, w), "lazy_k_convert", &base, env->seed);
+    EXPECT_BYTES_EQ(to, wanted, sizeof wanted);
   }
+  kernel_free(from);
+  kernel_free(to);
 }

@@ -1,90 +1,92 @@
-/* infer_shapes on the host image: every ISA level, every order, against the host's walk of the same table. */
-#include "kernels/images.h"
-#include "kernels/list.h"
-#include "runtime/driver/host.h"
-#include "runtime/launch/launch.h"
-#include "tests/check.h"
+/* infer_shapes: every level, PTX, every order, against the host's walk of the same table. */
+#include "tests/kernel_run.h"
 #include "tests/shape_model.h"
 
-typedef void (*kernel_run)(const void *params, const lazyi_host_block *block);
-
-static kernel_run kernel_at(int level) {
-  if (level > lazyi_host_level() || lazyi_kernels_host_image.levels[level] == NULL) return NULL;
-  return lazyi_kernels_host_image.levels[level][LAZYI_KERNEL_INFER_SHAPES].run;
+/* Every level of the host, or PTX. */
+static int level_count(const check_env *env) { return env->is_ptx ? 1 : kernel_level_count(); }
+static kernel_way way_of(const check_env *env, int level, uint32_t blocks, int round) {
+  return (kernel_way){env->is_ptx ? KERNEL_PTX : level, blocks, (enum lazyi_host_order)(round % 3)};
 }
 
-static void run_grid(kernel_run run, const struct lazy_k_infer_shapes_params *params, uint32_t blocks,
-                     uint32_t order, uint64_t seed) {
-  for (uint32_t i = 0; i < blocks; i++) {
-    lazyi_host_block block = {.index = order == LAZYI_HOST_ORDER_FORWARD ? i : blocks - 1 - i,
-                              .count = blocks,
-                              .threads = LAZYI_LAUNCH_BLOCK,
-                              .order = order,
-                              .seed = seed};
-    run(params, &block);
-  }
+/* What of a table the kernel reads. */
+static void lend_table(const lazyi_shape_table *table) {
+  kernel_ptx_lend(table->nodes.at, table->nodes.count * sizeof *table->nodes.at);
+  kernel_ptx_lend(table->operands.at, table->operands.count * sizeof *table->operands.at);
+  kernel_ptx_lend(table->attributes.at, table->attributes.count * sizeof *table->attributes.at);
+  kernel_ptx_lend(table->tickets.at, table->tickets.count * sizeof *table->tickets.at);
+}
+static void take_table_back(const lazyi_shape_table *table) {
+  kernel_ptx_take_back(table->nodes.at);
+  kernel_ptx_take_back(table->operands.at);
+  kernel_ptx_take_back(table->attributes.at);
+  kernel_ptx_take_back(table->tickets.at);
 }
 
-TEST(kernel_infer_shapes, one_set_equals_the_hosts_walk) {
+TEST_ON_IMAGES(kernel_infer_shapes, one_set_equals_the_hosts_walk) {
   static model m;
-  static struct lazy_init_segment found[MODEL_SLOTS], wanted[MODEL_SLOTS];
-  static int64_t rows[MODEL_SLOTS * LAZY_ROW];
-  for (int level = 0; level < LAZYI_HOST_LEVEL_COUNT; level++) {
-    kernel_run run = kernel_at(level);
-    if (run == NULL) continue;
-    for (int round = 0; round < 600; round++) {
+  static struct lazy_init_segment wanted[MODEL_SLOTS];
+  const size_t found_bytes = MODEL_SLOTS * sizeof(struct lazy_init_segment);
+  struct lazy_init_segment *found = kernel_alloc(found_bytes);
+  int64_t *rows = kernel_alloc(MODEL_SLOTS * LAZY_ROW * sizeof *rows);
+  struct lazy_shape_error *error = kernel_alloc(sizeof *error);
+  struct lazy_infer_summary *summary = kernel_alloc(sizeof *summary);
+  for (int level = 0; level < level_count(env); level++) {
+    for (int round = 0; round < (env->is_small ? 100 : 600); round++) {
       CHECK_CASE("level %d round %d", level, round);
       model_make(env, &m, 2, 14, 8);
       memcpy(rows, m.table.rows.at, m.table.rows.count * sizeof *rows);
-      memset(found, 0xa5, sizeof found);
-      struct lazy_shape_error error;
-      struct lazy_infer_summary summary, wanted_summary = {0};
-      check_random_fill(env, &error, sizeof error);
-      check_random_fill(env, &summary, sizeof summary);
+      memset(found, 0xa5, found_bytes);
+      struct lazy_infer_summary wanted_summary = {0};
+      check_random_fill(env, error, sizeof *error);
+      check_random_fill(env, summary, sizeof *summary);
       const struct lazy_k_infer_shapes_params params = {.nodes = (uintptr_t)m.table.nodes.at,
                                                         .operands = (uintptr_t)m.table.operands.at,
                                                         .attributes = (uintptr_t)m.table.attributes.at,
                                                         .rows = (uintptr_t)rows,
-                                                        .errors = (uintptr_t)&error,
+                                                        .errors = (uintptr_t)error,
                                                         .tickets = (uintptr_t)m.table.tickets.at,
                                                         .segments = (uintptr_t)found,
-                                                        .summary = (uintptr_t)&summary,
+                                                        .summary = (uintptr_t)summary,
                                                         .stride = 1,
                                                         .node_count = (int32_t)m.table.nodes.count,
                                                         .set_count = 1,
                                                         .ticket_count = (int32_t)m.table.tickets.count};
-      run_grid(run, &params, 1, (uint32_t)round % 3, check_random(env));
+      lend_table(&m.table);
+      kernel_run(way_of(env, level, 1, round), "lazy_k_infer_shapes", &params, check_random(env));
+      take_table_back(&m.table);
       struct lazy_shape_error wanted_error = lazyi_shape_table_evaluate(&m.table, params.node_count - 1);
       if (wanted_error.code != 0) {
-        (void)EXPECT_SAME_ERROR(error, wanted_error);
+        (void)EXPECT_SAME_ERROR(*error, wanted_error);
       } else if (lazyi_shape_table_segments(&m.table, wanted, &wanted_summary) == LAZY_STATUS_OK) {
-        EXPECT_EQ(error.code, 0);
+        EXPECT_EQ(error->code, 0);
         EXPECT_BYTES_EQ(rows, m.table.rows.at, m.table.rows.count * sizeof *rows);
         EXPECT_BYTES_EQ(found, wanted, m.table.tickets.count * sizeof *found);
-        EXPECT_BYTES_EQ(&summary, &wanted_summary, sizeof summary);
+        EXPECT_BYTES_EQ(summary, &wanted_summary, sizeof *summary);
       } else {
-        EXPECT_NE(error.code, 0);
-        EXPECT_EQ(error.node, -1);
-        EXPECT_LT(error.operand, params.ticket_count);
+        EXPECT_NE(error->code, 0);
+        EXPECT_EQ(error->node, -1);
+        EXPECT_LT(error->operand, params.ticket_count);
       }
     }
   }
+  kernel_free(found);
+  kernel_free(rows);
+  kernel_free(error);
+  kernel_free(summary);
   lazyi_shape_table_deinit(&m.table);
 }
 
-TEST(kernel_infer_shapes, many_sets_equal_one_by_one) {
+TEST_ON_IMAGES(kernel_infer_shapes, many_sets_equal_one_by_one) {
   enum { SETS = 700, STRIDE = 768 };
   static model m;
   static lazy_shape shapes[MODEL_SLOTS];
   int bad = 0;
-  for (int level = 0; level < LAZYI_HOST_LEVEL_COUNT; level++) {
-    kernel_run run = kernel_at(level);
-    if (run == NULL) continue;
+  for (int level = 0; level < level_count(env); level++) {
     for (int round = 0; round < 6; round++) {
       model_make(env, &m, 2, 10, 3);
       size_t slots = m.table.known.count;
-      int64_t *rows = lazyi_memory_alloc(slots * LAZY_ROW * STRIDE * sizeof *rows);
-      struct lazy_shape_error *errors = lazyi_memory_alloc(SETS * sizeof *errors);
+      int64_t *rows = kernel_alloc(slots * LAZY_ROW * STRIDE * sizeof *rows);
+      struct lazy_shape_error *errors = kernel_alloc(SETS * sizeof *errors);
       lazy_shape(*inputs)[2] = lazyi_memory_alloc(SETS * sizeof *inputs);
       ASSERT_TRUE(rows != NULL && errors != NULL && inputs != NULL);
       check_random_fill(env, errors, SETS * sizeof *errors);
@@ -106,7 +108,10 @@ TEST(kernel_infer_shapes, many_sets_equal_one_by_one) {
                                                         .stride = STRIDE,
                                                         .node_count = (int32_t)m.table.nodes.count,
                                                         .set_count = SETS};
-      run_grid(run, &params, 1 + (uint32_t)round % 3, (uint32_t)round % 3, check_random(env));
+      lend_table(&m.table);
+      kernel_run(way_of(env, level, 1 + (uint32_t)round % 3, round), "lazy_k_infer_shapes", &params,
+                 check_random(env));
+      take_table_back(&m.table);
       for (int set = 0; set < SETS; set++) {
         memcpy(shapes, m.shapes, sizeof shapes);
         shapes[0] = inputs[set][0];
@@ -122,8 +127,8 @@ TEST(kernel_infer_shapes, many_sets_equal_one_by_one) {
           if (!equal) FAIL("set %d slot %zu differs", set, slot);
         }
       }
-      lazyi_memory_free(rows);
-      lazyi_memory_free(errors);
+      kernel_free(rows);
+      kernel_free(errors);
       lazyi_memory_free(inputs);
     }
   }

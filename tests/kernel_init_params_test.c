@@ -70,6 +70,7 @@ static void check_segments(check_env *env, struct lazy_init_segment *segments, u
   struct lazy_k_init_params_params params = {
       .segments = kernel_address(segments), .seed = check_random(env), .segment_count = count};
   const uint64_t bytes = layout(segments, count, &params.tile_count);
+  kernel_ptx_lend(segments, count * sizeof *segments);
   unsigned char *wanted = kernel_alloc(bytes), *found = kernel_alloc(bytes), *poison = kernel_alloc(bytes);
   check_random_fill(env, poison, bytes);
   memcpy(wanted, poison, bytes);
@@ -79,11 +80,11 @@ static void check_segments(check_env *env, struct lazy_init_segment *segments, u
         const size_t each = lazy_dtype_bytes(segments[i].dtype);
         memcpy(wanted + segments[i].offset + e * each, &bits, each);
       }
-  for (int w = 0; w < kernel_way_count(); w++) {
-    CHECK_CASE("%s", kernel_way_name(kernel_way_at(w)));
+  for (int w = 0; w < kernel_way_count(env); w++) {
+    CHECK_CASE("%s", kernel_way_name(kernel_way_at(env, w)));
     memcpy(found, poison, bytes);
     params.base = kernel_address(found);
-    kernel_run(kernel_way_at(w), "lazy_k_init_params", &params, env->seed + (uint64_t)w);
+    kernel_run(kernel_way_at(env, w), "lazy_k_init_params", &params, env->seed + (uint64_t)w);
     if (memcmp(found, wanted, bytes) == 0) continue;
     uint64_t at = 0;
     while (found[at] == wanted[at]) at++;
@@ -93,9 +94,10 @@ static void check_segments(check_env *env, struct lazy_init_segment *segments, u
          lazy_dtype_name(segments[s].dtype), segments[s].rule, (unsigned long long)segments[s].count,
          (unsigned long long)(at - segments[s].offset));
   }
-  free(wanted);
-  free(found);
-  free(poison);
+  kernel_ptx_take_back(segments);
+  kernel_free(wanted);
+  kernel_free(found);
+  kernel_free(poison);
 }
 
 static struct lazy_init_segment random_segment(check_env *env, uint64_t count) {
@@ -109,23 +111,25 @@ static struct lazy_init_segment random_segment(check_env *env, uint64_t count) {
   return s;
 }
 
-TEST(kernel_init_params, every_tail_of_every_type) {
+TEST_ON_IMAGES(kernel_init_params, every_tail_of_every_type) {
   for (uint8_t dtype = 1; dtype <= 6; dtype++)
     for (uint8_t rule = 1; rule <= (dtype <= 4 ? 2 : 1); rule++) {
       CHECK_CASE("%s, rule %u", lazy_dtype_name(dtype), rule);
       static struct lazy_init_segment segments[601];
-      for (uint64_t count = 0; count <= 600; count++) {
-        segments[count] = random_segment(env, count);
-        segments[count].rule = rule;
-        segments[count].dtype = dtype;
-        if (dtype > 4) segments[count].a = (double)(count % 256);
+      uint32_t used = 0;
+      for (uint64_t count = 0; count <= 600; count += env->is_small ? 1 + count / 64 : 1) {
+        struct lazy_init_segment *segment = &segments[used++];
+        *segment = random_segment(env, count);
+        segment->rule = rule;
+        segment->dtype = dtype;
+        if (dtype > 4) segment->a = (double)(count % 256);
       }
-      check_segments(env, segments, 601);
+      check_segments(env, segments, used);
     }
 }
 
-TEST(kernel_init_params, mixed_models) {
-  for (int round = 0; round < 12; round++) {
+TEST_ON_IMAGES(kernel_init_params, mixed_models) {
+  for (int round = 0; round < (env->is_small ? 3 : 12); round++) {
     static struct lazy_init_segment segments[64];
     const uint32_t count = (uint32_t)check_random_between(env, 1, 64);
     for (uint32_t i = 0; i < count; i++) {
@@ -140,7 +144,7 @@ TEST(kernel_init_params, mixed_models) {
 }
 
 /* Values of a uniform: inside the closed interval, both halves of it used, all words of a block different. */
-TEST(kernel_init_params, uniform_stays_in_its_interval) {
+TEST_ON_IMAGES(kernel_init_params, uniform_stays_in_its_interval) {
   enum { COUNT = 100000 };
   float *values = kernel_alloc(COUNT * 4);
   struct lazy_init_segment s = {.count = COUNT,
@@ -152,7 +156,9 @@ TEST(kernel_init_params, uniform_stays_in_its_interval) {
   const struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(values),
                                                    check_random(env), 1,
                                                    (COUNT + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE};
-  kernel_run(kernel_way_at(0), "lazy_k_init_params", &params, 0);
+  kernel_ptx_lend(&s, sizeof s);
+  kernel_run(kernel_way_at(env, kernel_way_count(env) - 1), "lazy_k_init_params", &params, 0);
+  kernel_ptx_take_back(&s);
   double sum = 0, square = 0;
   uint64_t outside = 0, repeats = 0;
   for (int i = 0; i < COUNT; i++) {
@@ -165,12 +171,12 @@ TEST(kernel_init_params, uniform_stays_in_its_interval) {
   EXPECT_LE(repeats, 2u);
   EXPECT_NEAR(sum / COUNT, 0.0, 6 * sqrt(1.0 / 12 / COUNT));
   EXPECT_NEAR(square / COUNT, 1.0 / 12, 6 * sqrt(1.0 / 180 / COUNT));
-  free(values);
+  kernel_free(values);
 }
 
 /* The first elements of a longer draw are those of a shorter one, and another type's are the f32 values
  * rounded. */
-TEST(kernel_init_params, converting_then_drawing_is_drawing_then_converting) {
+TEST_ON_IMAGES(kernel_init_params, converting_then_drawing_is_drawing_then_converting) {
   enum { COUNT = 9001 };
   float *single = kernel_alloc(COUNT * 4);
   uint16_t *half = kernel_alloc(COUNT * 2);
@@ -182,19 +188,21 @@ TEST(kernel_init_params, converting_then_drawing_is_drawing_then_converting) {
                                 .rule = LAZY_INIT_UNIFORM};
   struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(single), check_random(env), 1,
                                              3};
-  kernel_run(kernel_way_at(0), "lazy_k_init_params", &params, 0);
+  kernel_ptx_lend(&s, sizeof s);
+  kernel_run(kernel_way_at(env, 0), "lazy_k_init_params", &params, 0);
   for (uint8_t dtype = LAZY_DTYPE_F16; dtype <= LAZY_DTYPE_BF16; dtype++) {
     s.dtype = dtype;
     s.count = COUNT - check_random_below(env, 5000);
     params.tile_count = (uint32_t)((s.count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE);
     params.base = kernel_address(half);
-    kernel_run(kernel_way_at(kernel_way_count() - 1), "lazy_k_init_params", &params, 0);
+    kernel_run(kernel_way_at(env, kernel_way_count(env) - 1), "lazy_k_init_params", &params, 0);
     uint64_t different = 0;
     for (uint64_t i = 0; i < s.count; i++)
       different += half[i] != (dtype == LAZY_DTYPE_F16 ? reference_round(single[i], 5, 10)
                                                        : reference_round(single[i], 8, 7));
     EXPECT_EQ(different, 0u);
   }
-  free(single);
-  free(half);
+  kernel_ptx_take_back(&s);
+  kernel_free(single);
+  kernel_free(half);
 }

@@ -3,29 +3,29 @@
 #include "tests/kernel_run.h"
 #include "tests/number_reference.h"
 
-TEST(kernel_fill, sizes_alignments_and_tails) {
+TEST_ON_IMAGES(kernel_fill, sizes_alignments_and_tails) {
   enum { ROOM = 4096 };
   unsigned char *found = kernel_alloc(ROOM), *wanted = kernel_alloc(ROOM);
-  for (int w = 0; w < kernel_way_count(); w++)
+  for (int w = 0; w < kernel_way_count(env); w++)
     for (uint32_t bytes = 1; bytes <= 8; bytes *= 2)
       for (int round = 0; round < 60; round++) {
-        CHECK_CASE("%u bytes, %s", bytes, kernel_way_name(kernel_way_at(w)));
+        CHECK_CASE("%u bytes, %s", bytes, kernel_way_name(kernel_way_at(env, w)));
         const uint64_t start = bytes * check_random_below(env, 17), count = check_random_below(env, 200);
         const uint64_t pattern = check_random(env);
         memset(found, 0x5c, ROOM);
         memset(wanted, 0x5c, ROOM);
         for (uint64_t i = 0; i < count; i++) memcpy(wanted + start + i * bytes, &pattern, bytes);
         const struct lazy_k_fill_params params = {kernel_address(found + start), count, pattern, bytes, 0};
-        kernel_run(kernel_way_at(w), "lazy_k_fill", &params, env->seed);
+        kernel_run(kernel_way_at(env, w), "lazy_k_fill", &params, env->seed);
         if (!EXPECT_BYTES_EQ(found, wanted, ROOM)) goto done;
       }
 done:
-  free(found);
-  free(wanted);
+  kernel_free(found);
+  kernel_free(wanted);
 }
 
 /* Random sizes, permuted and stretched strides on both sides, zero strides on the source. */
-TEST(kernel_copy, strides_of_every_rank) {
+TEST_ON_IMAGES(kernel_copy, strides_of_every_rank) {
   enum { MOST = 30000 };
   unsigned char *from = kernel_alloc(MOST * 8), *found = kernel_alloc(MOST * 8),
                 *wanted = kernel_alloc(MOST * 8);
@@ -64,7 +64,7 @@ TEST(kernel_copy, strides_of_every_rank) {
       }
       memcpy(wanted + b * p.element_bytes, from + a * p.element_bytes, p.element_bytes);
     }
-    const kernel_way way = kernel_way_at(round % kernel_way_count());
+    const kernel_way way = kernel_way_at(env, round % kernel_way_count(env));
     CHECK_CASE("round %d, rank %d, %u bytes, %s", round, p.rank, p.element_bytes, kernel_way_name(way));
     memset(found, 0x3d, MOST * 8);
     kernel_run(way, "lazy_k_copy", &p, env->seed);
@@ -80,9 +80,9 @@ TEST(kernel_copy, strides_of_every_rank) {
     kernel_run(way, "lazy_k_copy", &p, env->seed);
     if (!EXPECT_BYTES_EQ(found, wanted, MOST * 8)) break;
   }
-  free(from);
-  free(found);
-  free(wanted);
+  kernel_free(from);
+  kernel_free(found);
+  kernel_free(wanted);
 }
 
 static double load(const void *array, uint8_t dtype, int64_t i) {
@@ -94,7 +94,7 @@ static double load(const void *array, uint8_t dtype, int64_t i) {
   }
 }
 
-TEST(kernel_binary, broadcast_add_and_mul) {
+TEST_ON_IMAGES(kernel_binary, broadcast_add_and_mul) {
   enum { MOST = 4096 };
   char *a = kernel_alloc(MOST * 8), *b = kernel_alloc(MOST * 8), *found = kernel_alloc(MOST * 8),
        *wanted = kernel_alloc(MOST * 8);
@@ -151,15 +151,15 @@ TEST(kernel_binary, broadcast_add_and_mul) {
       const uint16_t h = p.dtype == LAZY_DTYPE_F16 ? reference_round(z, 5, 10) : reference_round(z, 8, 7);
       if (bytes == 2) memcpy(wanted + i * bytes, &h, bytes);
     }
-    const kernel_way way = kernel_way_at(round % kernel_way_count());
+    const kernel_way way = kernel_way_at(env, round % kernel_way_count(env));
     CHECK_CASE("round %d, %s, operation %d, %s", round, lazy_dtype_name(p.dtype), p.operation,
                kernel_way_name(way));
     memset(found, 0x77, MOST * 8);
     kernel_run(way, "lazy_k_binary", &p, env->seed);
     if (!EXPECT_BYTES_EQ(found, wanted, MOST * 8)) break;
   }
-  free(a);
-  free(b);
-  free(found);
-  free(wanted);
+  kernel_free(a);
+  kernel_free(b);
+  kernel_free(found);
+  kernel_free(wanted);
 }

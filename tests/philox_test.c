@@ -21,7 +21,7 @@ static void philox_block(const uint32_t counter[4], const uint32_t key[2], uint3
 
 static uint64_t pair(const uint32_t words[2]) { return words[0] | (uint64_t)words[1] << 32; }
 
-TEST(philox, known_answers) {
+TEST_ON_IMAGES(philox, known_answers) {
   static const struct {
     uint32_t counter[4], key[2], words[4];
   } known[] = {
@@ -37,27 +37,27 @@ TEST(philox, known_answers) {
     uint32_t scalar[4];
     philox_block(known[i].counter, known[i].key, scalar);
     EXPECT_BYTES_EQ(scalar, known[i].words, sizeof scalar);
-    for (int w = 0; w < kernel_way_count(); w++) {
-      CHECK_CASE("answer %zu, %s", i, kernel_way_name(kernel_way_at(w)));
+    for (int w = 0; w < kernel_way_count(env); w++) {
+      CHECK_CASE("answer %zu, %s", i, kernel_way_name(kernel_way_at(env, w)));
       uint32_t *words = kernel_alloc(16);
       memset(words, 0xee, 16);
       const struct lazy_k_philox_params params = {kernel_address(words), 4, pair(known[i].key),
                                                   pair(known[i].counter), pair(known[i].counter + 2)};
-      kernel_run(kernel_way_at(w), "lazy_k_philox", &params, env->seed);
+      kernel_run(kernel_way_at(env, w), "lazy_k_philox", &params, env->seed);
       EXPECT_BYTES_EQ(words, known[i].words, 16);
-      free(words);
+      kernel_free(words);
     }
   }
 }
 
 /* Every count of words up to some lots, counters that carry into the next half, and nothing written past the
  * end. */
-TEST(philox, counts_and_carries) {
+TEST_ON_IMAGES(philox, counts_and_carries) {
   enum { MOST = 600, ROOM = 32 };
   uint32_t *words = kernel_alloc((MOST + ROOM) * 4), wanted[MOST];
-  for (int w = 0; w < kernel_way_count(); w++) {
-    CHECK_CASE("%s", kernel_way_name(kernel_way_at(w)));
-    for (uint64_t count = 0; count <= MOST; count++) {
+  for (int w = 0; w < kernel_way_count(env); w++) {
+    CHECK_CASE("%s", kernel_way_name(kernel_way_at(env, w)));
+    for (uint64_t count = 0; count <= MOST; count += env->is_small ? 7 : 1) {
       const uint64_t key = check_random(env), high = check_random(env);
       uint64_t low = check_random(env);
       if (count % 3 == 1) low = (low & ~(uint64_t)0xffffffff) | (uint32_t) - (int32_t)(count % 50);
@@ -73,7 +73,7 @@ TEST(philox, counts_and_carries) {
       }
       memset(words, 0xa5, (MOST + ROOM) * 4);
       const struct lazy_k_philox_params params = {kernel_address(words), count, key, low, high};
-      kernel_run(kernel_way_at(w), "lazy_k_philox", &params, env->seed);
+      kernel_run(kernel_way_at(env, w), "lazy_k_philox", &params, env->seed);
       if (memcmp(words, wanted, count * 4) != 0) FAIL("%u words differ", (unsigned)count);
       for (uint64_t e = count; e < count + ROOM; e++)
         if (words[e] != 0xa5a5a5a5) {
@@ -82,12 +82,12 @@ TEST(philox, counts_and_carries) {
         }
     }
   }
-  free(words);
+  kernel_free(words);
 }
 
 /* cuRAND's host generator: position e is word e mod 4 of block q div 65536 of subsequence q mod 65536, q = e
  * div 4. */
-TEST(philox, equals_curand) {
+TEST_ON_IMAGES(philox, equals_curand) {
   static const char *const names[] = {"libcurand.so.10", "/usr/local/cuda/lib64/libcurand.so.10"};
   void *library = NULL;
   for (int i = 0; library == NULL && i < 2; i++)
@@ -112,13 +112,12 @@ TEST(philox, equals_curand) {
   EXPECT_EQ(set_seed(generator, seed), 0);
   uint32_t *theirs = malloc((size_t)WORDS * 4), *ours = kernel_alloc(BLOCKS * 16);
   EXPECT_EQ(generate(generator, theirs, WORDS), 0);
-  const int best = kernel_way_count() / (KERNEL_GRIDS * KERNEL_ORDERS);
   uint64_t different = 0;
-  for (uint64_t subsequence = 0; subsequence < SUBSEQUENCES; subsequence++) {
+  const uint64_t ways = (uint64_t)kernel_way_count(env);
+  for (uint64_t subsequence = 0; subsequence < SUBSEQUENCES; subsequence += env->is_small ? 97 : 1) {
     const struct lazy_k_philox_params params = {kernel_address(ours), (uint64_t)BLOCKS * 4, seed, 0,
                                                 subsequence};
-    kernel_run((kernel_way){(int)(subsequence % (uint64_t)best), 1, LAZYI_HOST_ORDER_FORWARD},
-               "lazy_k_philox", &params, 0);
+    kernel_run(kernel_way_at(env, (int)(subsequence % ways)), "lazy_k_philox", &params, env->seed);
     for (uint64_t block = 0; block < BLOCKS; block++)
       for (uint64_t word = 0; word < 4; word++) {
         const uint64_t e = 4 * (subsequence + SUBSEQUENCES * block) + word;
@@ -128,7 +127,7 @@ TEST(philox, equals_curand) {
   EXPECT_EQ(different, 0u);
   EXPECT_EQ(destroy(generator), 0);
   free(theirs);
-  free(ours);
+  kernel_free(ours);
 }
 
 /* keyed/1 is fixed for good: users' weights hang on it. */
