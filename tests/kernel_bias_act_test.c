@@ -47,10 +47,10 @@ static void unify_nans(char *y, uint8_t dtype, int count) {
 static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool with_bias) {
   enum { COLUMNS = 331 };
   const int count = (env->is_small ? 13 : 61) * COLUMNS;
-  const size_t room = (size_t)count * 8;
+  const size_t memory = (size_t)count * 8;
   const size_t bytes = lazy_dtype_bytes(dtype);
-  char *x = kernel_alloc(room), *y = kernel_alloc(room), *first = kernel_alloc(room);
-  double *in = kernel_alloc(room), bias_in[COLUMNS];
+  char *x = kernel_alloc(memory), *y = kernel_alloc(memory), *first = kernel_alloc(memory);
+  double *in = kernel_alloc(memory), bias_in[COLUMNS];
   char *bias = kernel_alloc(COLUMNS * 8);
   for (int i = 0; i < count + COLUMNS; i++) {
     double v = (check_random_unit(env) * 2 - 1) * ldexp(1, (int)check_random_between(env, -12, 7));
@@ -80,11 +80,11 @@ static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool wit
                                                   dtype,
                                                   (uint8_t)act,
                                                   {0}};
-    memset(y, 0xff, room);
+    memset(y, 0xff, memory);
     kernel_run(kernel_way_at(env, w), "lazy_k_bias_act", &params, env->seed);
     unify_nans(y, dtype, count);
-    if (w == 0) memcpy(first, y, room);
-    if (!EXPECT_BYTES_EQ(y, first, room)) break;
+    if (w == 0) memcpy(first, y, memory);
+    if (!EXPECT_BYTES_EQ(y, first, memory)) break;
   }
   double worst = 0;
   int at = 0;
