@@ -31,14 +31,14 @@ static void random_floats(check_env *env, float *values) {
   for (int i = 0; i < COUNT; i++) values[i] = (float)(check_random_unit(env) - 0.5);
 }
 
-TEST(array_fault, every_driver_call_may_fail_once_and_the_next_try_succeeds) {
+TEST_ON_FAULTS(array_fault, every_driver_call_may_fail_once_and_the_next_try_succeeds) {
   static float values[COUNT], found[COUNT];
   random_floats(env, values);
   uint64_t n = 1;
   for (bool reached = true; reached; n++) {
     CHECK_CASE("driver call %d fails", (int)n);
     lazy_context *context;
-    ASSERT_OK(lazy_context_open("fault", NULL, &context));
+    ASSERT_OK(lazy_context_open(env->device, NULL, &context));
     lazyi_fault_reset();
     lazyi_fault_fail_at(n, LAZY_DRIVER_UNKNOWN);
     memset(found, 0xee, sizeof found);
@@ -54,14 +54,14 @@ TEST(array_fault, every_driver_call_may_fail_once_and_the_next_try_succeeds) {
   EXPECT_GT(n, 20u);
 }
 
-TEST(array_fault, every_host_allocation_may_fail_once_and_the_next_try_succeeds) {
+TEST_ON_DRIVERS(array_fault, every_host_allocation_may_fail_once_and_the_next_try_succeeds) {
   static float values[COUNT], found[COUNT];
   random_floats(env, values);
   int failures = 0;
   for (uint64_t n = 1; n < 30; n++) {
     CHECK_CASE("host allocation %d fails", (int)n);
     lazy_context *context;
-    ASSERT_OK(lazy_context_open("host", NULL, &context));
+    ASSERT_OK(lazy_context_open(env->device, NULL, &context));
     lazyi_memory_fail_at(n);
     lazy_status status = round_trip(context, values, found);
     lazyi_memory_fail_at(0);
@@ -74,9 +74,9 @@ TEST(array_fault, every_host_allocation_may_fail_once_and_the_next_try_succeeds)
   EXPECT_GT(failures, 8);
 }
 
-TEST(array_fault, out_of_device_memory_names_the_bytes_and_room_made_is_found) {
+TEST_ON_FAULTS(array_fault, out_of_device_memory_names_the_bytes_and_room_made_is_found) {
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("fault", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   lazyi_fault_cap_bytes(64u << 20);
   lazy_array *large, *more = NULL;
   ASSERT_OK(lazy_array_create(context, LAZY_DTYPE_U8, &LAZY_DIMS(40 << 20), &large));
@@ -90,11 +90,11 @@ TEST(array_fault, out_of_device_memory_names_the_bytes_and_room_made_is_found) {
   lazyi_fault_cap_bytes(SIZE_MAX);
 }
 
-TEST(array_fault, a_steady_round_trip_asks_the_driver_for_no_memory) {
+TEST_ON_FAULTS(array_fault, a_steady_round_trip_asks_the_driver_for_no_memory) {
   static float values[COUNT], found[COUNT];
   random_floats(env, values);
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("fault", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   for (int round = 0; round < 6; round++) {
     if (round == 2) lazyi_fault_reset();
     ASSERT_OK(round_trip(context, values, found));

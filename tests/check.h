@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 typedef struct check_env {
-  const char *device; /* what lazyi_device_open and lazy_context_open take: "host", "fault" or "cuda" */
+  const char *device; /* what lazyi_device_open and lazy_context_open take: "host", "fault", "cuda" */
   bool is_ptx;        /* the device is the cuda provider, with the emulator (tests/emulator) as its driver */
   bool is_small;      /* big inputs are to be small ones: LAZYRT_TEST_SCALE, small for PTX and full else */
   uint64_t seed;      /* of this test: from LAZYRT_TEST_SEED (else a fixed number) and the test's name */
@@ -40,8 +40,9 @@ const char *check_path(check_env *env, const char *name);
 
 /* ---- what the macros below and check_gtest.cc share ---- */
 
-/* Where a test runs: once, on every provider of the driver table, or with every image of the kernels. */
-enum check_places { CHECK_ONCE, CHECK_ON_DRIVERS, CHECK_ON_IMAGES };
+/* Where a test runs: once, on every provider of the driver table, on those that count and fail calls, or with
+   every image of the kernels. */
+enum check_places { CHECK_ONCE, CHECK_ON_DRIVERS, CHECK_ON_FAULTS, CHECK_ON_IMAGES };
 typedef struct check_test {
   const char *suite, *name, *file;
   int line;
@@ -136,6 +137,9 @@ static inline check_value check_of_pointer(const void *value) {
 /* A test of anything that reaches a device: name/host runs work as it comes, name/shuffled in a seeded order,
    name/fault behind the fault provider, and, where the build has PTX, name/ptx on the emulator. */
 #define TEST_ON_DRIVERS(suite, name) CHECK_DEFINE(suite, name, CHECK_ON_DRIVERS)
+/* A test that counts the driver's calls or makes them fail: name/fault and name/ptx, env->device being
+   "fault" and "fault:cuda". */
+#define TEST_ON_FAULTS(suite, name)  CHECK_DEFINE(suite, name, CHECK_ON_FAULTS)
 /* A test of a kernel by itself (kernel_run.h): name/host for the host's images, name/ptx for PTX. */
 #define TEST_ON_IMAGES(suite, name)  CHECK_DEFINE(suite, name, CHECK_ON_IMAGES)
 

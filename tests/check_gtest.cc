@@ -131,7 +131,8 @@ struct Column {
 };
 const Column once = {"", "host", true, false}, on_host = {"host", "host", false, false},
              shuffled = {"shuffled", "host", true, false}, behind_fault = {"fault", "fault", true, false},
-             on_ptx = {"ptx", "cuda", true, true}, on_images = {"host", "host", true, false};
+             on_ptx = {"ptx", "cuda", true, true}, ptx_behind_fault = {"ptx", "fault:cuda", true, true},
+             on_images = {"host", "host", true, false};
 
 class Bridge : public testing::Test {
  public:
@@ -239,7 +240,9 @@ void add_all(bool with_others, bool with_ptx) {
     if (with_others && test->places == CHECK_ON_IMAGES) add(test, &on_images);
     if (with_others && test->places == CHECK_ON_DRIVERS)
       for (const Column *column : {&on_host, &shuffled, &behind_fault}) add(test, column);
-    if (with_ptx && test->places != CHECK_ONCE) add(test, &on_ptx);
+    if (with_others && test->places == CHECK_ON_FAULTS) add(test, &behind_fault);
+    if (with_ptx && test->places != CHECK_ONCE)
+      add(test, test->places == CHECK_ON_FAULTS ? &ptx_behind_fault : &on_ptx);
   }
 }
 

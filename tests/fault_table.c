@@ -133,7 +133,7 @@ static fault_stage begin(check_env *env, const fault_row *row) {
   fault_stage stage = {.env = env, .row = row};
   if (!row->opens) {
     const lazy_context_options options = {.struct_size = sizeof options, .seed = 17, .stream = row->stream};
-    EXPECT_OK(lazy_context_open("fault", &options, &stage.context));
+    EXPECT_OK(lazy_context_open(env->device, &options, &stage.context));
   }
   env->random = 99; /* the same inputs in every trial */
   if (row->begin != NULL) row->begin(&stage);

@@ -128,7 +128,7 @@ static void look_at_made(fault_stage *stage, fault_text *out) {
 /* ---- making ---- */
 
 static lazy_status open_context(fault_stage *stage) {
-  return lazy_context_open("fault", NULL, &stage->context);
+  return lazy_context_open(stage->env->device, NULL, &stage->context);
 }
 
 static lazy_status construct_lazy(fault_stage *stage) {
@@ -171,7 +171,7 @@ static const fault_row making[] = {
     {.name = "create a graph", .begin = begin_module, .act = create_graph},
 };
 
-TEST(fault, making_modules) { fault_table_run(env, making, sizeof making / sizeof *making); }
+TEST_ON_FAULTS(fault, making_modules) { fault_table_run(env, making, sizeof making / sizeof *making); }
 
 /* ---- first forward, dry run, plan ---- */
 
@@ -297,7 +297,9 @@ static const fault_row running[] = {
      .commits = true},
 };
 
-TEST(fault, recording_and_running) { fault_table_run(env, running, sizeof running / sizeof *running); }
+TEST_ON_FAULTS(fault, recording_and_running) {
+  fault_table_run(env, running, sizeof running / sizeof *running);
+}
 
 /* ---- values, checkpoints, conversion ---- */
 
@@ -320,7 +322,7 @@ static const char *checkpoint(fault_stage *stage, bool half) {
   if (access(path, F_OK) == 0) return path;
   fault_stage source = {.env = stage->env};
   const lazy_context_options options = {.struct_size = sizeof options, .seed = 5};
-  EXPECT_OK(lazy_context_open("host", &options, &source.context));
+  EXPECT_OK(lazy_context_open(stage->env->device, &options, &source.context));
   if (half) begin_half(&source);
   else begin_lazy(&source);
   EXPECT_OK(lazy_module_dry_run(source.net, ROWS_2, NULL));
@@ -466,4 +468,4 @@ static const fault_row keeping[] = {
      TORCH_DRAWS},
 };
 
-TEST(fault, keeping_values) { fault_table_run(env, keeping, sizeof keeping / sizeof *keeping); }
+TEST_ON_FAULTS(fault, keeping_values) { fault_table_run(env, keeping, sizeof keeping / sizeof *keeping); }

@@ -63,8 +63,8 @@ TEST_ON_DRIVERS(graph_forward, equals_a_float64_reference) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, empty_sizes) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, empty_sizes) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = linear_relu_linear(context, 5, 3, LAZY_DTYPE_DEFAULT);
   lazy_graph *graph = NULL;
   ASSERT_OK(lazy_graph_create(net, NULL, &graph));
@@ -84,8 +84,8 @@ TEST(graph_forward, empty_sizes) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, handles_go_stale) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, handles_go_stale) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = linear_relu_linear(context, 5, 3, LAZY_DTYPE_DEFAULT);
   lazy_graph *graph = NULL;
   lazy_outputs first, second;
@@ -108,8 +108,8 @@ TEST(graph_forward, handles_go_stale) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, another_size_names_path_found_and_wanted) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, another_size_names_path_found_and_wanted) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *outer = model_of(context, &lazy_class_sequential);
   model_add(outer, "body", linear_relu_linear(context, 5, 3, LAZY_DTYPE_DEFAULT));
   ASSERT_OK(lazy_module_dry_run(outer, LAZY_ARGS(LAZY_INPUT(2, 4)), NULL));
@@ -126,8 +126,8 @@ TEST(graph_forward, another_size_names_path_found_and_wanted) {
 
 /* ---- sharing ---- */
 
-TEST(graph_forward, a_module_called_twice_is_settled_once) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, a_module_called_twice_is_settled_once) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &lazy_class_sequential);
   lazy_module *shared = model_lazy_linear(context, 6, true, LAZY_DTYPE_DEFAULT);
   ASSERT_OK(lazy_module_add_child(net, "a", shared));
@@ -152,8 +152,8 @@ TEST(graph_forward, a_module_called_twice_is_settled_once) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, tied_lazy_weights_are_one_parameter) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, tied_lazy_weights_are_one_parameter) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &lazy_class_sequential);
   lazy_param *weight = NULL;
   model_add(net, "a", model_lazy_linear(context, 6, true, LAZY_DTYPE_DEFAULT));
@@ -172,8 +172,8 @@ TEST(graph_forward, tied_lazy_weights_are_one_parameter) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, two_graphs_share_one_module) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, two_graphs_share_one_module) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = linear_relu_linear(context, 5, 3, LAZY_DTYPE_DEFAULT);
   lazy_graph *one = NULL, *two = NULL;
   ASSERT_OK(lazy_graph_create(net, NULL, &one));
@@ -218,8 +218,8 @@ TEST_ON_DRIVERS(graph_forward, arrays_with_gaps_are_put_together) {
   lazy_context_close(context);
 }
 
-TEST(graph_forward, what_passes_through_is_copied) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, what_passes_through_is_copied) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &lazy_class_sequential);
   model_add(net, "same", model_of(context, &lazy_class_identity));
   model_add(net, "flat", model_of(context, &lazy_class_flatten));
@@ -255,8 +255,8 @@ static const char *const pair_arguments[] = {"left", "right", NULL};
 static const lazy_class pair = {LAZY_CLASS("Pair"), .arguments = pair_arguments,
                                 .forward_value = pair_forward};
 
-TEST(graph_forward, keywords_bind_and_tuples_are_flattened) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, keywords_bind_and_tuples_are_flattened) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &pair);
   lazy_graph *graph = NULL;
   lazy_outputs outputs;
@@ -335,8 +335,8 @@ static lazy_status square_output(lazy_hook_event *event, void *user) {
   return lazy_hook_set_output(event, lazy_value_tensor(lazy_mul(event->recorder, y, y)));
 }
 
-TEST(graph_forward, hooks_replace_arguments_and_output_at_every_call) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, hooks_replace_arguments_and_output_at_every_call) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *fc = model_lazy_linear(context, 4, true, LAZY_DTYPE_F64);
   lazy_hook_id id;
   int calls = 0;
@@ -371,8 +371,8 @@ static lazy_tensor first_only(lazy_recorder *recorder, lazy_module *self, const 
 }
 static const lazy_class selector = {LAZY_CLASS("Selector"), .forward = first_only};
 
-TEST(graph_forward, what_is_not_reached_stays_lazy) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_forward, what_is_not_reached_stays_lazy) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &selector);
   model_add(net, "used", model_lazy_linear(context, 2, true, LAZY_DTYPE_DEFAULT));
   model_add(net, "idle", model_lazy_linear(context, 2, true, LAZY_DTYPE_DEFAULT));

@@ -124,8 +124,8 @@ static lazy_status ask_for_a_value(lazy_hook_event *event, void *user) {
   return LAZY_STATUS_OK;
 }
 
-TEST(graph_plan, a_dry_run_has_no_values) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_plan, a_dry_run_has_no_values) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *fc = model_lazy_linear(context, 1, true, LAZY_DTYPE_DEFAULT);
   lazy_hook_id id;
   asker a = {0};
@@ -156,8 +156,8 @@ static lazy_status see_settled(lazy_hook_event *event, void *user) {
   return LAZY_STATUS_OK;
 }
 
-TEST(graph_plan, hooks_behind_the_lazy_one_see_the_module_settled) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_plan, hooks_behind_the_lazy_one_see_the_module_settled) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *fc = model_lazy_linear(context, 4, true, LAZY_DTYPE_DEFAULT);
   lazy_hook_id id;
   int64_t before_forward = 0, after_forward = 0;
@@ -175,8 +175,8 @@ static lazy_status refuse(lazy_hook_event *event, void *user) {
   return lazy_status_fail(LAZY_STATUS_ASSERTION, "not today");
 }
 
-TEST(graph_plan, a_hook_that_fails_leaves_everything_lazy) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_plan, a_hook_that_fails_leaves_everything_lazy) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = mlp(context);
   lazy_hook_id id;
   char *before = model_snapshot(net);
@@ -224,7 +224,7 @@ TEST_ON_DRIVERS(graph_plan, the_torch_stream_draws_pytorchs_numbers) {
 
 /* An eager layer is drawn at construction, before any lazy one, whatever the order of the calls: the same
    numbers as drawing the two alone, one after the other. */
-TEST(graph_plan, the_torch_stream_serves_eager_layers_first) {
+TEST_ON_DRIVERS(graph_plan, the_torch_stream_serves_eager_layers_first) {
   const lazy_context_options options = {
       .struct_size = sizeof options, .stream = LAZY_STREAM_TORCH_CPU, .seed = 7};
   const lazy_linear_options eager_options = {3, 3, true, LAZY_DTYPE_DEFAULT};
@@ -232,7 +232,7 @@ TEST(graph_plan, the_torch_stream_serves_eager_layers_first) {
   for (int alone = 0; alone < 2; alone++) {
     lazy_context *context = NULL;
     lazy_module *eager = NULL;
-    ASSERT_OK(lazy_context_open("host", &options, &context));
+    ASSERT_OK(lazy_context_open(env->device, &options, &context));
     lazy_module *net = model_of(context, &lazy_class_sequential);
     model_add(net, "lazy", model_lazy_linear(context, 3, true, LAZY_DTYPE_DEFAULT));
     ASSERT_OK(lazy_module_create(context, &lazy_class_linear, &eager_options, &eager));

@@ -58,8 +58,8 @@ static lazy_status run_inside(lazy_hook_event *event, void *user) {
   return LAZY_STATUS_OK;
 }
 
-TEST(graph_recording, a_first_forward_inside_another) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_recording, a_first_forward_inside_another) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_chain(context, 2, 4, 0);
   inner in = {.same = lazy_module_child_at(net, 0), /* pending while the hook runs */
               .other = model_lazy_linear(context, 2, true, LAZY_DTYPE_DEFAULT)};
@@ -114,8 +114,8 @@ static lazy_tensor return_an_old_one(lazy_recorder *recorder, lazy_module *self,
 }
 static const lazy_class hoarder = {LAZY_CLASS("Hoarder"), .forward = return_an_old_one};
 
-TEST(graph_recording, a_tensor_of_an_earlier_recording_is_refused) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(graph_recording, a_tensor_of_an_earlier_recording_is_refused) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &lazy_class_sequential);
   model_add(net, "hoarder", model_of(context, &hoarder));
   lazy_graph *graph = NULL;
@@ -131,8 +131,8 @@ TEST(graph_recording, a_tensor_of_an_earlier_recording_is_refused) {
 
 /* ---- arrays of another context ---- */
 
-TEST(graph_recording, an_array_of_another_context_is_named) {
-  lazy_context *context = model_context(env, "host"), *other = model_context(env, "host");
+TEST_ON_DRIVERS(graph_recording, an_array_of_another_context_is_named) {
+  lazy_context *context = model_context(env, env->device), *other = model_context(env, env->device);
   lazy_module *net = model_chain(context, 1, 4, 0);
   lazy_graph *graph = NULL;
   ASSERT_OK(lazy_graph_create(net, NULL, &graph));

@@ -195,8 +195,7 @@ TEST_ON_DRIVERS(init_draw, keyed_is_one_launch) {
   close_fixture(&f);
 }
 
-TEST(init_draw, failures_leave_nothing_behind) {
-  env->device = "fault"; /* which fails on demand */
+TEST_ON_FAULTS(init_draw, failures_leave_nothing_behind) {
   fixture f;
   if (!open_fixture(env, &f)) return;
   const lazy_init unit = {.initializer = LAZY_INITIALIZER_UNIFORM, .a = 0, .b = 1};

@@ -14,7 +14,7 @@
 
 static void check_one_pass(check_env *env, int modules, int scale_every) {
   CHECK_CASE("%d modules", modules);
-  lazy_context *context = model_context(env, "fault");
+  lazy_context *context = model_context(env, env->device);
   lazy_module *chain = model_chain(context, modules, 4, scale_every);
   lazyi_fault_reset();
   EXPECT_OK(lazy_module_dry_run(chain, LAZY_ARGS(LAZY_INPUT(1, 4)), NULL));
@@ -29,14 +29,14 @@ static void check_one_pass(check_env *env, int modules, int scale_every) {
   lazy_context_close(context);
 }
 
-TEST(invariants, one_pass_however_many_modules) {
+TEST_ON_FAULTS(invariants, one_pass_however_many_modules) {
   check_one_pass(env, 1, 0);
   check_one_pass(env, 7, 2);
   check_one_pass(env, 1000, 10); /* a hundred user-defined lazy classes among them */
 }
 
-TEST(invariants, one_pass_in_a_first_forward) {
-  lazy_context *context = model_context(env, "fault");
+TEST_ON_FAULTS(invariants, one_pass_in_a_first_forward) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *chain = model_chain(context, 50, 4, 5);
   lazy_graph *graph = NULL;
   ASSERT_OK(lazy_graph_create(chain, NULL, &graph));
@@ -55,8 +55,8 @@ TEST(invariants, one_pass_in_a_first_forward) {
 
 /* ---- nothing in steady state ---- */
 
-TEST(invariants, steady_state_allocates_nothing_and_waits_for_nothing) {
-  lazy_context *context = model_context(env, "fault");
+TEST_ON_FAULTS(invariants, steady_state_allocates_nothing_and_waits_for_nothing) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *chain = model_chain(context, 20, 6, 4);
   lazy_graph *graph = NULL;
   ASSERT_OK(lazy_graph_create(chain, NULL, &graph));
@@ -101,8 +101,8 @@ static const lazy_class backwards = {LAZY_CLASS("LazyBackwards"), .is_lazy = tru
                                      .infer = backwards_infer,    .forward = backwards_forward,
                                      .params = backwards_params,  .param_count = 3};
 
-TEST(invariants, the_second_forward_finds_the_plan_of_the_first) {
-  lazy_context *context = model_context(env, "fault");
+TEST_ON_FAULTS(invariants, the_second_forward_finds_the_plan_of_the_first) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *module = model_of(context, &backwards);
   lazy_graph *graph = NULL;
   lazy_outputs outputs;
@@ -128,7 +128,7 @@ TEST(invariants, the_second_forward_finds_the_plan_of_the_first) {
 
 static void check_estimate(check_env *env, int64_t rows, int64_t features, int depth) {
   CHECK_CASE("%d x %d, %d layers", (int)rows, (int)features, depth);
-  lazy_context *context = model_context(env, "fault");
+  lazy_context *context = model_context(env, env->device);
   lazy_module *chain = model_chain(context, depth, features, 0);
   lazy_graph *graph = NULL;
   lazy_plan *plan = NULL;
@@ -140,7 +140,7 @@ static void check_estimate(check_env *env, int64_t rows, int64_t features, int d
   lazy_module_release(chain);
   lazy_context_close(context);
 
-  context = model_context(env, "fault"); /* a fresh one, in which nothing is cached */
+  context = model_context(env, env->device); /* a fresh one, in which nothing is cached */
   chain = model_chain(context, depth, features, 0);
   EXPECT_OK(lazy_graph_create(chain, NULL, &graph));
   lazyi_fault_reset();
@@ -161,7 +161,7 @@ static void check_estimate(check_env *env, int64_t rows, int64_t features, int d
   lazy_context_close(context);
 }
 
-TEST(invariants, the_estimate_is_the_allocation) {
+TEST_ON_FAULTS(invariants, the_estimate_is_the_allocation) {
   check_estimate(env, 3, 5, 2);
   check_estimate(env, 64, 300, 4);
   check_estimate(env, 1024, 900, 3);
@@ -189,10 +189,10 @@ static void *race(void *user) {
   return NULL;
 }
 
-TEST(invariants, two_threads_in_a_first_forward_initialise_once) {
+TEST_ON_FAULTS(invariants, two_threads_in_a_first_forward_initialise_once) {
   enum { THREADS = 4 };
   for (int round = 0; round < 10; round++) {
-    lazy_context *context = model_context(env, "fault");
+    lazy_context *context = model_context(env, env->device);
     lazy_module *net = model_chain(context, 10, 8, 3);
     lazy_array *x = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(2, 8), NULL);
     racer racers[THREADS];

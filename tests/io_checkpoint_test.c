@@ -140,8 +140,8 @@ TEST_ON_DRIVERS(checkpoint, a_lazy_model_is_settled_by_a_file) {
   lazy_context_close(context);
 }
 
-TEST(checkpoint, a_lazy_entry_leaves_no_file) {
-  lazy_context *context = open_seeded("host", 0);
+TEST_ON_DRIVERS(checkpoint, a_lazy_entry_leaves_no_file) {
+  lazy_context *context = open_seeded(env->device, 0);
   lazy_module *net;
   const char *path = check_path(env, "lazy.safetensors");
   ASSERT_OK(lazy_module_parse(context, net_text, &net));
@@ -195,8 +195,8 @@ static char *describe(lazy_module *module) {
   return text;
 }
 
-TEST(checkpoint, a_hostile_file_changes_nothing) {
-  lazy_context *context = open_seeded("host", 5);
+TEST_ON_DRIVERS(checkpoint, a_hostile_file_changes_nothing) {
+  lazy_context *context = open_seeded(env->device, 5);
   lazy_module *net = make_net(context), *lazy;
   const char *path = check_path(env, "good.safetensors"), *bad = check_path(env, "bad.safetensors");
   size_t bytes, refused = 0;
@@ -236,8 +236,8 @@ TEST(checkpoint, a_hostile_file_changes_nothing) {
   lazy_context_close(context);
 }
 
-TEST(checkpoint, every_refusal_leaves_the_old_file) {
-  lazy_context *context = open_seeded("fault", 5);
+TEST_ON_FAULTS(checkpoint, every_refusal_leaves_the_old_file) {
+  lazy_context *context = open_seeded(env->device, 5);
   lazy_module *net = make_net(context);
   const char *path = check_path(env, "refused.safetensors");
   for (int kind = 0; kind < 2; kind++) {
@@ -264,8 +264,8 @@ TEST(checkpoint, every_refusal_leaves_the_old_file) {
   lazy_context_close(context);
 }
 
-TEST(checkpoint, opening_survives_every_refused_allocation) {
-  lazy_context *context = open_seeded("host", 5);
+TEST_ON_DRIVERS(checkpoint, opening_survives_every_refused_allocation) {
+  lazy_context *context = open_seeded(env->device, 5);
   lazy_module *net = make_net(context);
   const char *path = check_path(env, "allocations.safetensors");
   bool done = false;

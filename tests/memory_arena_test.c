@@ -434,11 +434,11 @@ TEST(memory_arena, a_failed_host_allocation_leaves_the_arena_as_it_was) {
   }
 }
 
-TEST(memory_arena, every_driver_call_may_fail_once) {
+TEST_ON_FAULTS(memory_arena, every_driver_call_may_fail_once) {
   for (uint64_t n = 1;; n++) {
     CHECK_CASE("driver call %d fails", (int)n);
     lazyi_device device;
-    ASSERT_OK(lazyi_device_open("fault", &device));
+    ASSERT_OK(lazyi_device_open(env->device, &device));
     ASSERT_OK(lazyi_device_enter(&device));
     lazy_driver_stream stream, side;
     lazyi_arena arena;

@@ -55,9 +55,9 @@ TEST_ON_DRIVERS(memory_staging, uploads_of_all_sizes_arrive_whole_though_nobody_
   tear_down(&r);
 }
 
-TEST(memory_staging, a_steady_state_allocates_nothing) {
+TEST_ON_FAULTS(memory_staging, a_steady_state_allocates_nothing) {
   rig r;
-  ASSERT_TRUE(set_up(&r, "fault"));
+  ASSERT_TRUE(set_up(&r, env->device));
   unsigned char data[3 * CHUNK];
   check_random_fill(env, data, sizeof data);
   uint64_t before = 0;
@@ -75,9 +75,9 @@ TEST(memory_staging, a_steady_state_allocates_nothing) {
   tear_down(&r);
 }
 
-TEST(memory_staging, small_uploads_share_a_chunk_and_streams_do_not) {
+TEST_ON_DRIVERS(memory_staging, small_uploads_share_a_chunk_and_streams_do_not) {
   rig r;
-  ASSERT_TRUE(set_up(&r, "host"));
+  ASSERT_TRUE(set_up(&r, env->device));
   lazyi_staging_room a, b, c;
   ASSERT_OK(lazyi_staging_acquire(&r.staging, 100, r.streams[0], &a));
   ASSERT_OK(lazyi_staging_acquire(&r.staging, 100, r.streams[0], &b));
@@ -92,9 +92,9 @@ TEST(memory_staging, small_uploads_share_a_chunk_and_streams_do_not) {
   tear_down(&r);
 }
 
-TEST(memory_staging, rooms_that_are_held_are_never_handed_out_again) {
+TEST_ON_DRIVERS(memory_staging, rooms_that_are_held_are_never_handed_out_again) {
   rig r;
-  ASSERT_TRUE(set_up(&r, "host"));
+  ASSERT_TRUE(set_up(&r, env->device));
   lazyi_staging_room rooms[8];
   for (int i = 0; i < 8; i++) {
     ASSERT_OK(
@@ -112,12 +112,12 @@ TEST(memory_staging, rooms_that_are_held_are_never_handed_out_again) {
   tear_down(&r);
 }
 
-TEST(memory_staging, sizes_around_a_chunk) {
+TEST_ON_DRIVERS(memory_staging, sizes_around_a_chunk) {
   const int deltas[] = {-65, -64, -63, -1, 0, 1, 63, 64, 65};
   for (size_t i = 0; i < sizeof deltas / sizeof deltas[0]; i++) {
     int delta = deltas[i];
     rig r;
-    ASSERT_TRUE(set_up(&r, "host"));
+    ASSERT_TRUE(set_up(&r, env->device));
     lazyi_staging_room room;
     size_t bytes = (size_t)(CHUNK + delta);
     ASSERT_OK(lazyi_staging_acquire(&r.staging, bytes, r.streams[0], &room));
@@ -128,20 +128,20 @@ TEST(memory_staging, sizes_around_a_chunk) {
     tear_down(&r);
   }
   rig r;
-  ASSERT_TRUE(set_up(&r, "host"));
+  ASSERT_TRUE(set_up(&r, env->device));
   lazyi_staging_room room;
   EXPECT_STATUS(lazyi_staging_acquire(&r.staging, SIZE_MAX, r.streams[0], &room), LAZY_STATUS_OUT_OF_MEMORY);
   EXPECT_OK(lazyi_staging_upload(&r.staging, r.memory, NULL, 0, r.streams[0]));
   tear_down(&r);
 }
 
-TEST(memory_staging, every_driver_call_may_fail_once) {
+TEST_ON_FAULTS(memory_staging, every_driver_call_may_fail_once) {
   unsigned char data[2 * CHUNK], found[2 * CHUNK];
   check_random_fill(env, data, sizeof data);
   for (uint64_t n = 1;; n++) {
     CHECK_CASE("driver call %d fails", (int)n);
     rig r;
-    ASSERT_TRUE(set_up(&r, "fault"));
+    ASSERT_TRUE(set_up(&r, env->device));
     lazyi_fault_reset();
     lazyi_fault_fail_at(n, LAZY_DRIVER_UNKNOWN);
     lazy_status up = lazyi_staging_upload(&r.staging, r.memory, data, sizeof data, r.streams[0]);

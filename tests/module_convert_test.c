@@ -89,9 +89,9 @@ TEST_ON_DRIVERS(module_convert, due_draws_come_before_the_conversion) {
   }
 }
 
-TEST(module_convert, nothing_changes_when_memory_runs_out) {
+TEST_ON_DRIVERS(module_convert, nothing_changes_when_memory_runs_out) {
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("host", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   lazy_module *module = make(context, &lazy_class_linear, 3, 2);
   float before[6], after[6];
   read_param(module, "weight", before, sizeof before);

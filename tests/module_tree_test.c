@@ -188,9 +188,9 @@ TEST_ON_DRIVERS(module_tree, keys_depend_on_names_and_on_their_borders) {
   lazy_context_close(context);
 }
 
-TEST(module_tree, construction_survives_every_failing_allocation) {
+TEST_ON_DRIVERS(module_tree, construction_survives_every_failing_allocation) {
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("host", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   lazy_module *root = make(context, &lazy_class_sequential, NULL);
   int64_t before = lazyi_memory_live();
   int failures = 0;
@@ -213,9 +213,9 @@ TEST(module_tree, construction_survives_every_failing_allocation) {
   lazy_context_close(context);
 }
 
-TEST(module_tree, construction_makes_few_allocations) {
+TEST_ON_DRIVERS(module_tree, construction_makes_few_allocations) {
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("host", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   uint64_t before = lazyi_memory_count();
   lazy_module *module = make_lazy_linear(context, 4, true);
   EXPECT_LE(lazyi_memory_count() - before, 3u);

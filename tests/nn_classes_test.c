@@ -15,8 +15,8 @@ static void check_printed(const lazy_module *module, const char *wanted) {
   lazy_string_free(text);
 }
 
-TEST(nn_classes, print_as_pytorch_does) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(nn_classes, print_as_pytorch_does) {
+  lazy_context *context = model_context(env, env->device);
   static const struct {
     const lazy_class *type;
     const char *printed;
@@ -50,8 +50,8 @@ TEST(nn_classes, print_as_pytorch_does) {
   lazy_context_close(context);
 }
 
-TEST(nn_classes, options_are_checked) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(nn_classes, options_are_checked) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *module = NULL;
   EXPECT_FAILS(lazy_module_create(context, &lazy_class_linear, NULL, &module), LAZY_STATUS_INVALID_VALUE,
                "in_features");
@@ -158,8 +158,8 @@ TEST_ON_DRIVERS(nn_classes, linear_takes_any_rank) {
   lazy_context_close(context);
 }
 
-TEST(nn_classes, initial_values_lie_within_pytorchs_bounds) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(nn_classes, initial_values_lie_within_pytorchs_bounds) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *fc = model_lazy_linear(context, 64, true, LAZY_DTYPE_DEFAULT);
   ASSERT_OK(lazy_module_dry_run(fc, LAZY_ARGS(LAZY_INPUT(1, 100)), NULL));
   double *w = model_read_param(fc, "weight"), *b = model_read_param(fc, "bias"), most = 0;

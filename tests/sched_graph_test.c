@@ -229,8 +229,8 @@ TEST(sched_graph, an_edge_left_out_is_caught) {
 }
 
 /* A chain stays on one stream and takes no event. */
-TEST(sched_graph, a_chain_loses_nothing) {
-  lazy_context *context = model_context(env, "fault");
+TEST_ON_FAULTS(sched_graph, a_chain_loses_nothing) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_chain(context, 20, 8, 0);
   lazy_array *input = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(2, 8), NULL);
   lazy_graph *graph = NULL;
@@ -308,9 +308,9 @@ TEST_ON_DRIVERS(sched_graph, captured_runs_equal_plain_ones) {
   lazy_context_close(context);
 }
 
-TEST(sched_graph, a_replay_is_one_call_and_allocates_nothing) {
+TEST_ON_FAULTS(sched_graph, a_replay_is_one_call_and_allocates_nothing) {
   const lazy_graph_options options = {.struct_size = sizeof options, .capture = true};
-  lazy_context *context = model_context(env, "fault");
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_chain(context, 30, 8, 0);
   lazy_array *input = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(2, 8), NULL);
   lazy_graph *graph = NULL;
@@ -336,8 +336,8 @@ TEST(sched_graph, a_replay_is_one_call_and_allocates_nothing) {
 }
 
 /* Every driver call of the run that captures fails in turn: nothing is left behind, the next run is right. */
-TEST(sched_graph, a_capture_that_fails_is_tried_again) {
-  lazy_context *context = model_context(env, "fault");
+TEST_ON_FAULTS(sched_graph, a_capture_that_fails_is_tried_again) {
+  lazy_context *context = model_context(env, env->device);
   lazy_array *input = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(SIZE), NULL);
   rig r = {.context = context, .input = input};
   for (uint64_t n = 1;; n++) {

@@ -64,8 +64,8 @@ TEST_ON_DRIVERS(sched_redraw, a_seed_gives_what_a_fresh_model_would_have) {
   lazy_context_close(context);
 }
 
-TEST(sched_redraw, a_second_seed_changes_one_argument) {
-  lazy_context *context = context_of("fault", 1);
+TEST_ON_FAULTS(sched_redraw, a_second_seed_changes_one_argument) {
+  lazy_context *context = context_of(env->device, 1);
   lazy_graph *graph = NULL;
   lazy_module *net = settled_chain(env, context, &graph);
   ASSERT_OK(lazy_graph_reinitialize(graph, 1));
@@ -82,10 +82,10 @@ TEST(sched_redraw, a_second_seed_changes_one_argument) {
   lazy_context_close(context);
 }
 
-TEST(sched_redraw, every_call_may_fail) {
+TEST_ON_FAULTS(sched_redraw, every_call_may_fail) {
   for (uint64_t n = 1;; n++) {
     CHECK_CASE("call %d", (int)n);
-    lazy_context *context = context_of("fault", 1);
+    lazy_context *context = context_of(env->device, 1);
     lazy_graph *graph = NULL;
     lazy_module *net = settled_chain(env, context, &graph);
     ASSERT_OK(lazy_graph_synchronize(graph));
@@ -95,7 +95,7 @@ TEST(sched_redraw, every_call_may_fail) {
     bool failed = lazyi_fault_failures() != before;
     lazyi_fault_fail_at(0, 0);
     ASSERT_OK(lazy_graph_reinitialize(graph, 7));
-    lazy_context *other = context_of("host", 7);
+    lazy_context *other = context_of(env->device, 7);
     lazy_graph *other_graph = NULL;
     lazy_module *fresh = settled_chain(env, other, &other_graph);
     expect_equal(net, fresh);
@@ -110,11 +110,11 @@ TEST(sched_redraw, every_call_may_fail) {
   }
 }
 
-TEST(sched_redraw, torch_streams_are_refused) {
+TEST_ON_DRIVERS(sched_redraw, torch_streams_are_refused) {
   lazy_context_options options = {.struct_size = sizeof options};
   lazy_context *context = NULL;
   options.stream = LAZY_STREAM_TORCH_CPU;
-  ASSERT_OK(lazy_context_open("host", &options, &context));
+  ASSERT_OK(lazy_context_open(env->device, &options, &context));
   lazy_graph *graph = NULL;
   lazy_module *net = settled_chain(env, context, &graph);
   EXPECT_FAILS(lazy_graph_reinitialize(graph, 1), LAZY_STATUS_UNSUPPORTED, "torch-cpu");
@@ -134,8 +134,8 @@ static lazy_tensor towers_forward(lazy_recorder *recorder, lazy_module *self, co
 }
 static const lazy_class towers = {LAZY_CLASS("Towers"), .forward = towers_forward};
 
-TEST(sched_redraw, a_plan_is_drawn_with_its_lanes_and_events) {
-  lazy_context *context = model_context(env, "host");
+TEST_ON_DRIVERS(sched_redraw, a_plan_is_drawn_with_its_lanes_and_events) {
+  lazy_context *context = model_context(env, env->device);
   lazy_module *net = model_of(context, &towers);
   model_add(net, "left", model_chain(context, 3, WIDTH, 0));
   model_add(net, "right", model_chain(context, 2, WIDTH, 0));

@@ -130,8 +130,7 @@ TEST_ON_DRIVERS(shape_infer, one_upload_one_launch_one_read_back_one_wait) {
   close_fixture(&f);
 }
 
-TEST(shape_infer, any_driver_failure_is_reported_and_survived) {
-  env->device = "fault"; /* which fails on demand */
+TEST_ON_FAULTS(shape_infer, any_driver_failure_is_reported_and_survived) {
   fixture f;
   if (!open_fixture(env, &f)) return;
   lazyi_shape_table table = {0};

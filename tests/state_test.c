@@ -345,9 +345,9 @@ TEST_ON_DRIVERS(state, load_hooks_rename_forgive_and_refuse) {
 
 /* A load that fails at any allocation of host memory changes nothing; the first that goes through is whole.
  */
-TEST(state, loading_survives_every_failing_allocation) {
+TEST_ON_DRIVERS(state, loading_survives_every_failing_allocation) {
   lazy_context *context;
-  ASSERT_OK(lazy_context_open("host", NULL, &context));
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
   lazy_module *net = make(context, &lazy_class_sequential, 0, 0, false);
   lazy_module *a = make(context, &lazy_class_lazy_linear, 0, 2, true),
               *b = make(context, &lazy_class_linear, 2, 1, false);
