@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "runtime/blas/blas.h"
-#include "tests/check.h"
+#include "tests/check_device.h"
+#include "tests/fake_cublas.h"
 #include "tests/number_reference.h"
-
-/* As in fake_cublas.c. */
-typedef struct fake_cublas {
-  int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
-  int live_handles, products, batched_products, math_mode;
-  int refuse, streams, shared_workspaces;
-} fake_cublas;
 
 enum { ROOM = 1024, PARTS = 4, WORKSPACE = 64 << 10 };
 
@@ -41,7 +35,8 @@ static bool set_up(check_env *env, bench *out) {
             EXPECT_OK(lazyi_launcher_init(&out->device, &out->launcher));
   if (!up) return false;
   out->device.is_host = false;
-  *out->fake = (fake_cublas){.launch_host_func = out->device.driver->launch_host_func};
+  *out->fake =
+      (fake_cublas){.launch_host_func = out->device.driver->launch_host_func, .wrote = check_device()->wrote};
   setenv("LAZYRT_CUBLAS_LIBRARY", LAZYRT_FAKE_CUBLAS, 1);
   return EXPECT_OK(
              LAZYI_DRIVER(&out->device, stream_create, &out->stream, LAZY_DRIVER_STREAM_NON_BLOCKING)) &&

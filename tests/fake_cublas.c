@@ -1,7 +1,8 @@
 /* A library with cuBLAS's ABI in cuBLAS's place: it refuses whatever cuBLAS would refuse, multiplies
    column-major matrices with loops in double, in stream order, and spoils the workspace it was given while it
    does so. Built as a module; a test tells it which driver's streams it is on. */
-#include <lazyrt/driver.h>
+#include "tests/fake_cublas.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,14 +43,6 @@ static void free_products(product *first) {
   }
 }
 
-/* What a test sees and sets. */
-typedef struct fake_cublas {
-  int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
-  int live_handles, products, batched_products, math_mode;
-  int refuse; /* the status that the next product gets instead */
-  int streams,
-      shared_workspaces; /* on which products ran; products whose workspace is another stream's too */
-} fake_cublas;
 LAZY_API fake_cublas fake_cublas_state;
 fake_cublas fake_cublas_state;
 
@@ -140,6 +133,16 @@ static void put(char *at, int type, long long i, double value) {
 /* The memory behind a device address. */
 static char *behind(const void *address) { return (char *)(uintptr_t)lazyi_host_untag((uintptr_t)address); }
 
+/* Column by column: between them nothing is written. */
+static void tell(const product *p) {
+  const size_t bytes = p->type == R_64F ? 8 : p->type == R_32F ? 4 : 2;
+  if (fake_cublas_state.wrote == NULL || p->m == 0) return;
+  for (int z = 0; z < p->batch; z++)
+    for (int j = 0; j < p->n; j++)
+      fake_cublas_state.wrote((uintptr_t)p->c + (size_t)(z * p->c_step + (long long)j * p->c_row) * bytes,
+                              (size_t)p->m * bytes);
+}
+
 static void run(void *user) {
   const product *p = user;
   const char *a = behind(p->a), *b = behind(p->b);
@@ -159,6 +162,7 @@ static void run(void *user) {
         if (p->beta != 0) sum += p->beta * get(c, p->type, at);
         put(c, p->type, at, sum);
       }
+  tell(p);
 }
 
 /* Streams may run at one time, so each wants a workspace of its own. */

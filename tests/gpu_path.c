@@ -1,7 +1,7 @@
 /* The way that a program with a GPU takes, walked without one: a context on the cuda provider with a driver
-   of fake_cuda.c under it and fake_cublas.c as its cuBLAS. A driver is open for the process, so each scenario
-   is a run: gpu_path SCENARIO      0: all held; 1: the line that did not; 77: this build has no kernels for
-   GPUs */
+   of fake_cuda.c or the emulator under it and fake_cublas.c as its cuBLAS. A driver is open for the process,
+   so each scenario is a run: gpu_path SCENARIO      0: all held; 1: the line that did not; 77: this build has
+   no kernels for GPUs */
 #include <dlfcn.h>
 #include <lazyrt/dlpack_types.h>
 #include <lazyrt/lazyrt.h>
@@ -14,6 +14,8 @@
 #include "runtime/driver/cuda.h"
 #include "runtime/graph/graph.h"
 #include "runtime/launch/launch.h"
+#include "tests/emulator/control.h"
+#include "tests/fake_cublas.h"
 
 #define REQUIRE(condition)                                                                     \
   do {                                                                                         \
@@ -32,11 +34,31 @@ static void name_driver(const char *kind) {
   setenv("LAZYRT_HOST_STRICT", "1", 1); /* in the driver: addresses that the CPU cannot follow */
 }
 
-/* As in fake_cublas.c. */
-typedef struct fake_cublas {
-  int (*launch_host_func)(lazy_driver_stream stream, void (*function)(void *user), void *user);
-  int live_handles, products, batched_products, math_mode, refuse, streams, shared_workspaces;
-} fake_cublas;
+static const emu_control *emulator; /* NULL: the driver is another */
+
+#ifdef LAZYRT_EMULATOR
+static const char emulator_path[] = LAZYRT_EMULATOR;
+static const bool has_emulator = true;
+#else
+static const char emulator_path[] = "";
+static const bool has_emulator = false;
+#endif
+
+/* The library that runs the kernels' PTX, under its checkers. */
+static void name_emulator(void) {
+  void *library = dlopen(emulator_path, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) (void)fprintf(stderr, "%s\n", dlerror());
+  REQUIRE(library != NULL);
+  setenv("LAZYRT_CUDA_LIBRARY", emulator_path, 1);
+  emulator = dlsym(library, EMU_CONTROL_SYMBOL);
+  REQUIRE(emulator != NULL);
+}
+
+static void require_no_report(void) {
+  for (size_t i = 0; emulator != NULL && i < emulator->report_count(); i++)
+    (void)fprintf(stderr, "%s\n", emulator->report_text(i));
+  REQUIRE(emulator == NULL || emulator->report_count() == 0);
+}
 
 static fake_cublas *name_cublas(void) {
   const lazy_driver *driver;
@@ -46,6 +68,7 @@ static fake_cublas *name_cublas(void) {
   fake_cublas *fake = dlsym(library, "fake_cublas_state");
   REQUIRE_OK(lazyi_cuda_driver(&driver));
   fake->launch_host_func = driver->launch_host_func;
+  if (emulator != NULL) fake->wrote = emulator->wrote;
   return fake;
 }
 
@@ -122,7 +145,7 @@ static void read_param(lazy_module *module, const char *path, float *out_values,
 
 /* Forwards, their numbers, and the estimate made beforehand, the product's workspace in it. The first
    `product_runs` of four call cuBLAS, the rest are replayed. */
-static void run_model(const char *kind, bool capture, int product_runs) {
+static void run_model(bool capture, int product_runs) {
   float x[ROWS * IN], weight[OUT * IN], bias[OUT], found[ROWS * OUT];
   lazy_context *context;
   lazy_module *linear;
@@ -130,7 +153,6 @@ static void run_model(const char *kind, bool capture, int product_runs) {
   lazy_plan *plan;
   lazy_array *input;
   lazy_outputs outputs;
-  name_driver(kind);
   fake_cublas *fake = name_cublas();
   REQUIRE_OK(lazy_context_open("auto", NULL, &context));
   REQUIRE(strncmp(lazy_context_device_name(context), "cuda:0 (", 8) == 0);
@@ -171,10 +193,24 @@ static void run_model(const char *kind, bool capture, int product_runs) {
   REQUIRE(fake->live_handles == 0);
 }
 
-static void a_model_runs(void) { run_model("WORKING", false, 4); }
+/* From machine code. */
+static void a_model_runs(void) {
+  name_driver("WORKING");
+  run_model(false, 4);
+}
 /* By a driver that cannot launch graphs: asking for capture has no effect. */
-static void a_model_runs_from_ptx(void) { run_model("NO_CODE", true, 4); }
-static void a_model_is_captured(void) { run_model("WORKING", true, 2); }
+static void without_graphs_nothing_is_captured(void) {
+  name_driver("NO_CODE");
+  run_model(true, 4);
+}
+static void a_model_runs_from_ptx(void) {
+  name_emulator();
+  run_model(false, 4);
+}
+static void a_model_is_captured(void) {
+  name_emulator();
+  run_model(true, 2);
+}
 
 /* Branches run on lanes, streams of their own: their products do not share a workspace. */
 static lazy_tensor branches_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
@@ -189,7 +225,7 @@ static void branches_have_a_workspace_each(void) {
   lazy_graph *graph;
   lazy_array *input;
   lazy_outputs outputs;
-  name_driver("WORKING");
+  name_emulator();
   fake_cublas *fake = name_cublas();
   REQUIRE_OK(lazy_context_open("cuda", NULL, &context));
   REQUIRE_OK(lazy_module_create(context, &branches, NULL, &net));
@@ -257,14 +293,16 @@ int main(int argc, char **argv) {
       {"a_gpu_that_neither_serves_is_refused", a_gpu_that_neither_serves_is_refused, false},
       {"auto_falls_back_to_the_host", auto_falls_back_to_the_host, false},
       {"a_model_runs", a_model_runs, true},
+      {"without_graphs_nothing_is_captured", without_graphs_nothing_is_captured, true},
       {"a_model_runs_from_ptx", a_model_runs_from_ptx, true},
       {"a_model_is_captured", a_model_is_captured, true},
       {"branches_have_a_workspace_each", branches_have_a_workspace_each, true},
   };
   for (size_t i = 0; argc == 2 && i < sizeof scenarios / sizeof *scenarios; i++) {
     if (strcmp(argv[1], scenarios[i].name) != 0) continue;
-    if (scenarios[i].needs_kernels && lazyi_kernels_fatbin_bytes == 0) return 77;
+    if (scenarios[i].needs_kernels && (lazyi_kernels_fatbin_bytes == 0 || !has_emulator)) return 77;
     scenarios[i].run();
+    require_no_report();
     return 0;
   }
   return 2;

@@ -19,6 +19,8 @@ typedef struct emu_control {
   size_t (*damaged)(void);
   int (*adopt)(void *memory, size_t bytes, lazy_driver_address *out_address);
   int (*give_up)(lazy_driver_address address, size_t bytes);
+  /* A host function wrote device memory, as a library in cuBLAS's place does. */
+  void (*wrote)(lazy_driver_address address, size_t bytes);
   /* Reports of the checkers so far. */
   size_t (*report_count)(void);
   const char *(*report_text)(size_t index);

@@ -1,8 +1,14 @@
 /* The table that the tests find by its name. */
 #include "tests/emulator/control.h"
 
+#include "runtime/driver/host_state.h"
 #include "tests/emulator/checks.h"
 
+static void wrote(lazy_driver_address address, size_t bytes) {
+  pthread_mutex_lock(&lazyi_host.lock);
+  emu_check_written(address, bytes);
+  pthread_mutex_unlock(&lazyi_host.lock);
+}
 static void set_checks(bool on) { emu_checks_on = on; }
 static const struct emu_counters *last_launch(void) { return NULL; }
 
@@ -17,6 +23,7 @@ const emu_control emu_control_table = {
     .damaged = lazyi_host_damaged,
     .adopt = lazyi_host_adopt,
     .give_up = lazyi_host_give_up,
+    .wrote = wrote,
     .report_count = emu_report_count,
     .report_text = emu_report_text,
     .report_clear = emu_report_clear,
