@@ -106,7 +106,7 @@ typedef enum ptx_operand_kind {
   PTX_OPERAND_FUNCTION, /* index */
   PTX_OPERAND_LABEL,    /* index: of an instruction in the module's code */
   PTX_OPERAND_ADDRESS,  /* [base + bits]: elements[0] is a register, a variable or an integer */
-  PTX_OPERAND_VECTOR,   /* {a, b, ...}: elements */
+  PTX_OPERAND_VECTOR,   /* {a, b, ...}, (a, b, ...), or the name of a .branchtargets list: elements */
   PTX_OPERAND_PAIR,     /* p|q: elements[0], elements[1] */
   PTX_OPERAND_SINK,     /* _ */
 } ptx_operand_kind;
@@ -142,7 +142,19 @@ struct ptx_variable {
   uint64_t offset; /* in its space: of the block, of the thread, of the parameters, of the module's memory */
   const void *initial; /* of a module's variable; NULL: zeros */
   bool is_extern, is_of_module;
+  bool is_of_call; /* a .param of a function or of a call: memory of the thread, its offset that of .local */
 };
+
+/* An address within the initial value of a module's variable: to be stored when memory has been given out.
+   `bytes` bytes of it, without its low `shift` bits. */
+typedef struct ptx_initial_address {
+  const ptx_variable *in;
+  uint64_t at; /* from the variable's start */
+  const ptx_variable *variable;
+  uint64_t bits; /* added */
+  uint32_t shift, bytes;
+  bool is_generic;
+} ptx_initial_address;
 
 /* ---- what runs ---- */
 
@@ -204,8 +216,9 @@ typedef struct ptx_function {
   ptx_variable *const *params, *const *results; /* in order; offsets of an entry's follow the ABI */
   uint32_t param_count, result_count;
   uint64_t params_bytes; /* of an entry: what a launch passes */
-  uint64_t shared_bytes; /* static, of itself alone */
-  uint64_t local_bytes;  /* of a thread, .param variables of calls among them */
+  uint64_t shared_bytes; /* static, of itself alone; a multiple of 16 and of what its variables want */
+  uint64_t local_bytes;  /* of a thread, .param variables of calls and its own among them; likewise */
+  uint32_t shared_align, local_align;                       /* of both */
   uint32_t max_threads[3], required_threads[3], min_blocks; /* 0: not said */
 } ptx_function;
 
@@ -218,7 +231,10 @@ typedef struct ptx_module {
   const char *const *files;       /* of .file, by number; NULL holes */
   uint32_t function_count, code_count, more_count, variable_count, file_count;
   uint64_t global_bytes, const_bytes; /* of the module's variables */
-  void *storage;                      /* everything above */
+  uint64_t shared_bytes;              /* likewise: of every block, before those of functions */
+  const ptx_initial_address *addresses;
+  uint32_t address_count;
+  void *storage; /* everything above */
 } ptx_module;
 
 /* Reads and binds a module. NULL: refused; `error` says why, with the line: "line 12: ...". */
@@ -256,6 +272,8 @@ bool ptx_check_end(ptx_binder *binder, uint32_t operands);
 uint32_t ptx_source(ptx_binder *binder, uint32_t operand, ptx_type type);
 uint32_t ptx_source_wider(ptx_binder *binder, uint32_t operand, ptx_type type);
 uint32_t ptx_source_operand(ptx_binder *binder, const ptx_operand *operand, ptx_type type, bool wider);
+/* As ptx_source of a predicate, which may stand as !p; the others refuse that. */
+uint32_t ptx_source_negatable(ptx_binder *binder, uint32_t operand, bool *out_negated);
 /* The row of a destination; a sink is a row that nobody reads. */
 uint32_t ptx_result(ptx_binder *binder, uint32_t operand, ptx_type type);
 uint32_t ptx_result_wider(ptx_binder *binder, uint32_t operand, ptx_type type);
