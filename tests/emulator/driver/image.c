@@ -70,20 +70,39 @@ static void *variables_memory(size_t bytes) {
   return memory != NULL ? memset(memory, 0, whole) : NULL;
 }
 
+static unsigned char *memory_of(const emu_loaded *loaded, const ptx_variable *variable) {
+  unsigned char *memory = variable->space == PTX_GLOBAL  ? loaded->global_memory
+                          : variable->space == PTX_CONST ? loaded->module.const_memory
+                                                         : NULL;
+  return memory != NULL ? memory + variable->offset : NULL;
+}
+
+static uint64_t address_of(const emu_loaded *loaded, const ptx_initial_address *at) {
+  const ptx_variable *variable = at->variable;
+  switch (variable->space) {
+    case PTX_GLOBAL: return loaded->module.global_address + variable->offset + at->bits;
+    case PTX_CONST: return (at->is_generic ? EMU_WINDOW_CONST : 0) + variable->offset + at->bits;
+    default: return (at->is_generic ? EMU_WINDOW_SHARED : 0) + variable->offset + at->bits;
+  }
+}
+
 /* Memory of the module's variables, with what they start from. */
-static bool make_variables(emu_loaded *loaded) {
+static bool make_variables(emu_loaded *loaded, bool strict) {
   const ptx_module *ptx = loaded->module.ptx;
   if (ptx->global_bytes > 0 && (loaded->global_memory = variables_memory(ptx->global_bytes)) == NULL)
     return false;
   if (ptx->const_bytes > 0 && (loaded->module.const_memory = variables_memory(ptx->const_bytes)) == NULL)
     return false;
+  loaded->module.global_address = (uintptr_t)loaded->global_memory | (strict ? LAZYI_HOST_TAG : 0);
   for (uint32_t i = 0; i < ptx->variable_count; i++) {
     const ptx_variable *variable = ptx->variables[i];
-    unsigned char *memory = variable->space == PTX_GLOBAL  ? loaded->global_memory
-                            : variable->space == PTX_CONST ? loaded->module.const_memory
-                                                           : NULL;
-    if (memory == NULL || variable->initial == NULL) continue;
-    memcpy(memory + variable->offset, variable->initial, variable->bytes);
+    unsigned char *memory = memory_of(loaded, variable);
+    if (memory != NULL && variable->initial != NULL) memcpy(memory, variable->initial, variable->bytes);
+  }
+  for (uint32_t i = 0; i < ptx->address_count; i++) {
+    const ptx_initial_address *at = &ptx->addresses[i];
+    const uint64_t value = address_of(loaded, at) >> at->shift;
+    memcpy(memory_of(loaded, at->in) + at->at, &value, at->bytes);
   }
   return true;
 }
@@ -116,8 +135,6 @@ static int announce(emu_loaded *loaded, bool comes) {
   if (result != LAZY_DRIVER_SUCCESS) return result;
   const size_t bytes = loaded->module.ptx->global_bytes;
   if (comes) {
-    loaded->module.global_address =
-        (uintptr_t)loaded->global_memory | (lazyi_host.strict ? LAZYI_HOST_TAG : 0);
     emu_check_alloc(loaded->module.global_address, bytes, false);
     emu_check_written(loaded->module.global_address, bytes);
   } else {
@@ -147,7 +164,7 @@ static int check_ptx(const ptx_module *ptx) {
   return LAZY_DRIVER_SUCCESS;
 }
 
-static int load_ptx(lazy_driver_module *out_module, const char *text) {
+static int load_ptx(lazy_driver_module *out_module, const char *text, bool strict) {
   char error[512] = "";
   ptx_module *ptx = read_text(text, error);
   if (ptx == NULL) return refuse(EMU_INVALID_PTX, error);
@@ -156,7 +173,7 @@ static int load_ptx(lazy_driver_module *out_module, const char *text) {
   emu_loaded *loaded = calloc(1, sizeof *loaded);
   if (loaded == NULL) return LAZY_DRIVER_OUT_OF_MEMORY;
   loaded->module.ptx = ptx;
-  if (!make_variables(loaded)) {
+  if (!make_variables(loaded, strict)) {
     free_loaded(loaded);
     return LAZY_DRIVER_OUT_OF_MEMORY;
   }
@@ -193,12 +210,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the lists */
 int emu_module_load(lazy_driver_module *out_module, const void *image) {
   int result = lazyi_host_enter(true);
   if (result != LAZY_DRIVER_SUCCESS) return result;
+  const bool strict = lazyi_host.strict;
   (void)lazyi_host_leave(result);
   if (out_module == NULL || image == NULL) return LAZY_DRIVER_INVALID_VALUE;
   if (is_machine_code(image)) return LAZY_DRIVER_NO_BINARY_FOR_GPU;
   if (!is_text(image)) return LAZY_DRIVER_INVALID_IMAGE;
   pthread_mutex_lock(&lock);
-  result = load_ptx(out_module, image);
+  result = load_ptx(out_module, image, strict);
   pthread_mutex_unlock(&lock);
   return result;
 }
