@@ -96,7 +96,10 @@ struct emu_warp {
   uint32_t pc[PTX_LANES];    /* where each live lane stands; of the running ones it is set when they stop */
   uint32_t epoch[PTX_LANES]; /* checkers: counts syncwarps of each lane */
   void *machine;             /* the machine's own */
+  void *copies;              /* cp.async: on their way; NULL at first */
 };
+/* Ends what cp.async began and nobody waited for. The machine calls it before emu_check_block_end. */
+void emu_copies_end(emu_block *block);
 
 static inline uint32_t emu_thread_of(const emu_warp *warp, unsigned lane) {
   return warp->index * PTX_LANES + lane;
