@@ -68,6 +68,8 @@ typedef struct emu_launch {
   atomic_uint_fast64_t taken; /* blocks taken so far */
   atomic_int fault;           /* CUresult that loses the device, or 0 */
   void *clock;                /* checkers: what happened before this launch */
+  uint64_t
+      workspace; /* of a cooperative launch: device memory, zeros, where cooperative_groups meets; else 0 */
   struct emu_counters *counters;
 } emu_launch;
 void emu_launch_work(emu_launch *launch);

@@ -85,6 +85,8 @@ typedef enum ptx_special {
   PTX_LANEMASK_GT,
   PTX_DYNAMIC_SMEM_SIZE,
   PTX_TOTAL_SMEM_SIZE,
+  PTX_ENVREG1, /* the high half of emu_launch.workspace */
+  PTX_ENVREG2, /* the low half */
   PTX_SPECIAL_FIRST_CHANGING,
   PTX_CLOCK = PTX_SPECIAL_FIRST_CHANGING,
   PTX_CLOCK_HI,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/driver/host_state.h"
+#include "runtime/driver/host_tag.h"
 #include "tests/emulator/checks.h"
 #include "tests/emulator/driver/driver.h"
 
@@ -106,9 +107,15 @@ int emu_launch_cooperative(lazy_driver_function function, unsigned grid_x, unsig
 
 /* ---- commands ---- */
 
+/* What a driver lays out for cooperative_groups: the size, and the word that blocks meet at. */
+typedef struct workspace {
+  uint32_t bytes, barrier;
+} workspace;
+
 /* From a command's begin to its end; blocks of a launch carry it. */
 typedef struct running {
   void *clock;
+  workspace *workspace;
   emu_launch launch; /* of a kernel's */
 } running;
 
@@ -117,6 +124,23 @@ static int check_ranges(void *clock, const lazyi_host_work *work) {
   if (work->from_device) return emu_check_range(clock, work->name, work->from, work->bytes, EMU_READ);
   if (work->to_device) return emu_check_range(clock, work->name, work->to, work->bytes, EMU_WRITE);
   return LAZY_DRIVER_SUCCESS;
+}
+
+static bool make_workspace(running *now) {
+  now->workspace = calloc(1, sizeof *now->workspace);
+  if (now->workspace == NULL) return false;
+  now->workspace->bytes = sizeof *now->workspace;
+  now->launch.workspace = (uintptr_t)now->workspace | (lazyi_host.strict ? LAZYI_HOST_TAG : 0);
+  emu_check_alloc(now->launch.workspace, sizeof *now->workspace, false);
+  emu_check_written(now->launch.workspace, sizeof *now->workspace);
+  return true;
+}
+
+static void end_running(running *now) {
+  if (now->workspace != NULL) emu_check_free(now->launch.workspace, sizeof *now->workspace, false);
+  emu_check_end(now->clock);
+  free(now->workspace);
+  free(now);
 }
 
 static int begin(const lazyi_host_work *work) {
@@ -145,10 +169,10 @@ static int begin(const lazyi_host_work *work) {
     launch->seed = work->seed;
     launch->blocks = product(work->shape->grid);
     launch->clock = now->clock;
+    if (launch->shape.is_cooperative && !make_workspace(now)) result = LAZY_DRIVER_OUT_OF_MEMORY;
   }
   if (result != LAZY_DRIVER_SUCCESS) {
-    emu_check_end(now->clock);
-    free(now);
+    end_running(now);
     *work->state = NULL;
   }
   return result;
@@ -158,8 +182,7 @@ static int end(const lazyi_host_work *work) {
   running *now = *work->state;
   int result = LAZY_DRIVER_SUCCESS;
   if (work->kernel != NULL) result = atomic_load(&now->launch.fault);
-  emu_check_end(now->clock);
-  free(now);
+  end_running(now);
   *work->state = NULL;
   return result;
 }
