@@ -39,6 +39,18 @@ void check_device_choose(bool is_ptx) {
   }
 }
 
+char *check_read(const char *path) {
+  FILE *file = fopen(path, "rbe");
+  if (file == NULL) return NULL;
+  size_t count = 0, room = 1 << 16;
+  char *text = malloc(room);
+  while (text != NULL && (count += fread(text + count, 1, room - count - 1, file)) == room - 1)
+    text = realloc(text, room *= 2);
+  (void)fclose(file);
+  if (text != NULL) text[count] = '\0';
+  return text;
+}
+
 const char *check_text(const char *path) {
   static struct {
     const char *path;
@@ -48,15 +60,8 @@ const char *check_text(const char *path) {
   while (i < sizeof known / sizeof *known && known[i].path != NULL && strcmp(known[i].path, path) != 0) i++;
   if (i == sizeof known / sizeof *known) return NULL;
   if (known[i].text != NULL) return known[i].text;
-  FILE *file = fopen(path, "rbe");
-  if (file == NULL) return NULL;
-  size_t count = 0, room = 1 << 16;
-  char *text = malloc(room);
-  while (text != NULL && (count += fread(text + count, 1, room - count - 1, file)) == room - 1)
-    text = realloc(text, room *= 2);
-  (void)fclose(file);
+  char *text = check_read(path);
   if (text == NULL) return NULL;
-  text[count] = '\0';
   known[i].path = path;
   return known[i].text = text;
 }

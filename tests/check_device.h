@@ -10,7 +10,9 @@
    checks) are NULL of the host's. */
 const emu_control *check_device(void);
 
-/* A file's text, read once; for PTX. */
+/* A file's text, to be freed; NULL: it is not there. */
+char *check_read(const char *path);
+/* The same, read once and kept; for PTX. */
 const char *check_text(const char *path);
 
 /* For check_gtest.cc. */
