@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/driver/host_tag.h"
+
 static const emu_control host = {
     .set_strict = lazyi_host_set_strict,
     .set_order = lazyi_host_set_order,
@@ -21,7 +23,7 @@ static const emu_control *chosen = &host;
 const emu_control *check_device(void) { return chosen; }
 
 const char *check_device_library(void) {
-#ifdef LAZYRT_EMULATOR
+#ifdef LAZYRT_FIXTURE_PTX /* there is nvcc */
   return LAZYRT_EMULATOR;
 #else
   return NULL;
@@ -50,6 +52,8 @@ char *check_read(const char *path) {
   if (text != NULL) text[count] = '\0';
   return text;
 }
+
+void *check_behind(uint64_t address) { return (void *)(uintptr_t)lazyi_host_untag(address); }
 
 const char *check_text(const char *path) {
   static struct {

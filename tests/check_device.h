@@ -10,6 +10,9 @@
    checks) are NULL of the host's. */
 const emu_control *check_device(void);
 
+/* The memory of the host behind a device address. */
+void *check_behind(uint64_t address);
+
 /* A file's text, to be freed; NULL: it is not there. */
 char *check_read(const char *path);
 /* The same, read once and kept; for PTX. */

@@ -14,6 +14,7 @@ typedef struct foreign {
   int64_t shape[LAZY_MAX_RANK], strides[LAZY_MAX_RANK];
   char *memory;
   size_t bytes;
+  const lazyi_device *gpu; /* whose memory it is, beside being the test's; NULL: the host's */
   int deletions;
 } foreign;
 
@@ -25,18 +26,37 @@ static void delete_versioned(DLManagedTensorVersioned *self) { spoil(self->manag
 static void delete_unversioned(DLManagedTensor *self) { spoil(self->manager_ctx); }
 
 /* f32 of these sizes, compact, on `count` elements of memory holding 0, 1, 2, ... */
-static void make_foreign(foreign *tensor, lazy_shape shape, int64_t count) {
-  *tensor = (foreign){.bytes = (size_t)count * 4};
+static void make_foreign(const lazy_context *context, foreign *tensor, lazy_shape shape, int64_t count) {
+  const lazyi_device *device = &context->core->device;
+  *tensor = (foreign){.bytes = (size_t)count * 4, .gpu = device->is_host ? NULL : device};
   tensor->memory = malloc(tensor->bytes + 64);
+  lazy_driver_address address = (uintptr_t)tensor->memory;
+  if (tensor->gpu != NULL && EXPECT_OK(lazyi_device_enter(tensor->gpu))) {
+    EXPECT_EQ(check_device()->adopt(tensor->memory, tensor->bytes, &address), 0);
+    lazyi_device_leave(tensor->gpu);
+  }
   for (int64_t i = 0; i < count; i++) ((float *)(void *)tensor->memory)[i] = (float)i;
   memcpy(tensor->shape, shape.dims, sizeof tensor->shape);
   tensor->versioned = (DLManagedTensorVersioned){
       .version = {1, 3},
       .manager_ctx = tensor,
       .deleter = delete_versioned,
-      .dl_tensor = {tensor->memory, {kDLCPU, 0}, shape.rank, {kDLFloat, 32, 1}, tensor->shape, NULL, 0},
+      .dl_tensor = {(void *)(uintptr_t)address,
+                    {tensor->gpu != NULL ? kDLCUDA : kDLCPU, 0},
+                    shape.rank,
+                    {kDLFloat, 32, 1},
+                    tensor->shape,
+                    NULL,
+                    0},
   };
   tensor->unversioned = (DLManagedTensor){tensor->versioned.dl_tensor, tensor, delete_unversioned};
+}
+static void free_foreign(foreign *tensor) {
+  if (tensor->gpu != NULL && EXPECT_OK(lazyi_device_enter(tensor->gpu))) {
+    EXPECT_EQ(check_device()->give_up((uintptr_t)tensor->memory, tensor->bytes), 0);
+    lazyi_device_leave(tensor->gpu);
+  }
+  free(tensor->memory);
 }
 static void set_strides(foreign *tensor, const int64_t *strides) {
   memcpy(tensor->strides, strides, sizeof(int64_t) * (size_t)tensor->versioned.dl_tensor.ndim);
@@ -44,10 +64,11 @@ static void set_strides(foreign *tensor, const int64_t *strides) {
 }
 static float *floats(const foreign *tensor) { return (float *)(void *)tensor->memory; }
 
-static size_t adopted(void) {
+/* Ranges that the host device took: a GPU follows any address of its own. */
+static void expect_adopted(const check_env *env, size_t wanted) {
   lazyi_host_live_counts live;
   check_device()->live(&live);
-  return live.adopted;
+  if (!env->is_ptx) EXPECT_EQ(live.adopted, wanted);
 }
 
 /* ---- lent ---- */
@@ -64,12 +85,12 @@ TEST_ON_DRIVERS(dlpack, a_loan_shares_memory_and_outlives_everything) {
   EXPECT_EQ(tensor->version.major, 1u);
   EXPECT_EQ(tensor->flags, 0u);
   const DLTensor *seen = &tensor->dl_tensor;
-  EXPECT_EQ(seen->device.device_type, kDLCPU);
+  EXPECT_EQ(seen->device.device_type, env->is_ptx ? kDLCUDA : kDLCPU);
   EXPECT_EQ(seen->device.device_id, 0);
   EXPECT_EQ(seen->ndim, 2);
   EXPECT_TRUE(seen->shape[0] == 5 && seen->shape[1] == 3 && seen->strides[0] == 1 && seen->strides[1] == 5);
   EXPECT_TRUE(seen->dtype.code == kDLFloat && seen->dtype.bits == 32 && seen->dtype.lanes == 1);
-  float *memory = (float *)(void *)((char *)seen->data + seen->byte_offset);
+  float *memory = check_behind((uintptr_t)seen->data + seen->byte_offset);
   for (int i = 0; i < 15; i++) EXPECT_EQ(memory[i], (float)values[i]);
   memory[7] = 1234; /* and the other way */
   float found[15];
@@ -114,7 +135,7 @@ TEST_ON_DRIVERS(dlpack, every_dtype_and_rank_is_lent_and_taken_back) {
       lazy_array_release(back); /* which ends the loan */
       free(wanted), free(found);
     }
-  EXPECT_EQ(adopted(), 0u);
+  expect_adopted(env, 0);
   lazy_context_close(context);
   lazy_context_close(other);
 }
@@ -126,7 +147,7 @@ TEST_ON_DRIVERS(dlpack, a_tensor_is_taken_without_a_copy) {
   foreign tensor;
   lazy_array *array = NULL, *row;
   float found[12];
-  make_foreign(&tensor, LAZY_DIMS(3, 4), 12);
+  make_foreign(context, &tensor, LAZY_DIMS(3, 4), 12);
   ASSERT_OK(lazy_array_from_dlpack(context, &tensor.versioned, NULL, &array));
   ASSERT_OK(lazy_array_download(array, found, sizeof found));
   for (int i = 0; i < 12; i++) EXPECT_EQ(found[i], (float)i);
@@ -137,11 +158,11 @@ TEST_ON_DRIVERS(dlpack, a_tensor_is_taken_without_a_copy) {
   EXPECT_TRUE(floats(&tensor)[3] == 3 && floats(&tensor)[4] == -3 && floats(&tensor)[7] == -3 &&
               floats(&tensor)[8] == 8);
   EXPECT_EQ(tensor.deletions, 0);
-  EXPECT_EQ(adopted(), 1u);
+  expect_adopted(env, 1);
   lazy_array_release(row);
   EXPECT_EQ(tensor.deletions, 1);
-  EXPECT_EQ(adopted(), 0u);
-  free(tensor.memory);
+  expect_adopted(env, 0);
+  free_foreign(&tensor);
   lazy_context_close(context);
 }
 
@@ -159,7 +180,7 @@ TEST_ON_DRIVERS(dlpack, strides_and_offsets_mean_what_they_say) {
       last += (shape.dims[d] - 1) * strides[d];
       count *= shape.dims[d];
     }
-    make_foreign(&tensor, shape, ROOM);
+    make_foreign(context, &tensor, shape, ROOM);
     set_strides(&tensor, strides);
     int64_t offset = count == 0 ? 0 : check_random_between(env, 0, ROOM - 1 - last);
     tensor.versioned.dl_tensor.byte_offset = (uint64_t)offset * 4;
@@ -176,7 +197,7 @@ TEST_ON_DRIVERS(dlpack, strides_and_offsets_mean_what_they_say) {
     }
     lazy_array_release(array);
     EXPECT_EQ(tensor.deletions, 1);
-    free(tensor.memory);
+    free_foreign(&tensor);
   }
   lazy_context_close(context);
 }
@@ -187,7 +208,7 @@ TEST_ON_DRIVERS(dlpack, the_deleter_comes_after_queued_work) {
   foreign tensor;
   lazy_array *array, *copy;
   float found[64];
-  make_foreign(&tensor, LAZY_DIMS(64), 64);
+  make_foreign(context, &tensor, LAZY_DIMS(64), 64);
   ASSERT_OK(lazy_array_create(context, LAZY_DTYPE_F32, &LAZY_DIMS(64), &copy));
   ASSERT_OK(lazy_array_from_dlpack_unversioned(context, &tensor.unversioned, NULL, &array));
   ASSERT_OK(lazy_array_copy(copy, array));
@@ -196,7 +217,7 @@ TEST_ON_DRIVERS(dlpack, the_deleter_comes_after_queued_work) {
   ASSERT_OK(lazy_array_download(copy, found, sizeof found));
   for (int i = 0; i < 64; i++) EXPECT_EQ(found[i], (float)i);
   lazy_array_release(copy);
-  free(tensor.memory);
+  free_foreign(&tensor);
   lazy_context_close(context);
 }
 
@@ -205,7 +226,7 @@ TEST_ON_DRIVERS(dlpack, read_only_memory_is_not_written_to) {
   foreign tensor;
   lazy_array *array, *part;
   const float zeros[6] = {0};
-  make_foreign(&tensor, LAZY_DIMS(2, 3), 6);
+  make_foreign(context, &tensor, LAZY_DIMS(2, 3), 6);
   tensor.versioned.flags = DLPACK_FLAG_BITMASK_READ_ONLY;
   ASSERT_OK(lazy_array_from_dlpack(context, &tensor.versioned, NULL, &array));
   ASSERT_OK(lazy_array_select(array, 0, 1, &part));
@@ -218,14 +239,14 @@ TEST_ON_DRIVERS(dlpack, read_only_memory_is_not_written_to) {
   EXPECT_TRUE(old == NULL);
   ASSERT_OK(lazy_array_to_dlpack(part, NULL, &lent));
   EXPECT_EQ(lent->flags, 1u);
-  EXPECT_TRUE(lent->dl_tensor.data == (void *)(floats(&tensor) + 3));
+  EXPECT_EQ((uintptr_t)lent->dl_tensor.data, (uintptr_t)tensor.versioned.dl_tensor.data + 3 * sizeof(float));
   lazy_array_release(part);
   lazy_array_release(array);
   EXPECT_EQ(tensor.deletions, 0);
   for (int i = 0; i < 6; i++) EXPECT_EQ(floats(&tensor)[i], (float)i);
   lent->deleter(lent);
   EXPECT_EQ(tensor.deletions, 1);
-  free(tensor.memory);
+  free_foreign(&tensor);
   lazy_context_close(context);
 }
 
@@ -235,7 +256,7 @@ TEST_ON_DRIVERS(dlpack, a_refused_tensor_stays_the_callers) {
   for (int i = 0;; i++) {
     CHECK_CASE("case %d", i);
     foreign tensor;
-    make_foreign(&tensor, LAZY_DIMS(3, 4), 12);
+    make_foreign(context, &tensor, LAZY_DIMS(3, 4), 12);
     DLManagedTensorVersioned *v = &tensor.versioned;
     DLTensor *t = &v->dl_tensor;
     lazy_status wanted = LAZY_STATUS_INVALID_VALUE;
@@ -245,8 +266,14 @@ TEST_ON_DRIVERS(dlpack, a_refused_tensor_stays_the_callers) {
         v->version.major = 2, wanted = LAZY_STATUS_UNSUPPORTED, words = "version 2.3, wanted 1.x";
         break;
       case 1: v->version.major = 0, wanted = LAZY_STATUS_UNSUPPORTED, words = "version 0.3"; break;
-      case 2: t->device.device_type = kDLCUDA, words = "kDLCUDA (2) number 0, wanted kDLCPU"; break;
-      case 3: t->device.device_type = kDLCUDAManaged, words = "kDLCUDAManaged (13)"; break;
+      case 2:
+        t->device.device_type = env->is_ptx ? kDLCPU : kDLCUDA;
+        words = env->is_ptx ? "kDLCPU (1) number 0, wanted kDLCUDA" : "kDLCUDA (2) number 0, wanted kDLCPU";
+        break;
+      case 3:
+        t->device.device_type = env->is_ptx ? kDLCUDAHost : kDLCUDAManaged;
+        words = env->is_ptx ? "kDLCUDAHost (3)" : "kDLCUDAManaged (13)";
+        break;
       case 4: t->ndim = 9, words = "rank 9, wanted 0 to 8"; break;
       case 5: t->ndim = -1, words = "rank -1"; break;
       case 6: t->shape = NULL, words = "without sizes"; break;
@@ -266,10 +293,10 @@ TEST_ON_DRIVERS(dlpack, a_refused_tensor_stays_the_callers) {
     if (i >= 0) EXPECT_FAILS(lazy_array_from_dlpack(context, v, NULL, &array), wanted, words);
     EXPECT_TRUE(array == untouched);
     EXPECT_EQ(tensor.deletions, 0);
-    free(tensor.memory);
+    free_foreign(&tensor);
     if (i < 0) break;
   }
-  EXPECT_EQ(adopted(), 0u);
+  expect_adopted(env, 0);
   lazy_context_close(context);
 }
 
@@ -277,9 +304,10 @@ TEST_ON_DRIVERS(dlpack, a_tensor_without_a_deleter_is_only_used) {
   lazy_context *context = model_context(env, env->device);
   foreign tensor;
   lazy_array *array, *again;
-  make_foreign(&tensor, LAZY_DIMS(12), 12);
+  make_foreign(context, &tensor, LAZY_DIMS(12), 12);
   tensor.versioned.deleter = NULL;
-  tensor.versioned.dl_tensor.device.device_type = kDLCUDAHost; /* pinned: the CPU follows it */
+  if (!env->is_ptx)
+    tensor.versioned.dl_tensor.device.device_type = kDLCUDAHost; /* pinned: the CPU follows it */
   ASSERT_OK(lazy_array_from_dlpack(context, &tensor.versioned, NULL, &array));
   ASSERT_OK(lazy_array_from_dlpack(context, &tensor.versioned, NULL, &again)); /* the same memory twice */
   lazy_array_release(array);
@@ -287,8 +315,8 @@ TEST_ON_DRIVERS(dlpack, a_tensor_without_a_deleter_is_only_used) {
   ASSERT_OK(lazy_array_download(again, found, sizeof found));
   EXPECT_EQ(found[11], 11.0f);
   lazy_array_release(again);
-  EXPECT_EQ(adopted(), 0u);
-  free(tensor.memory);
+  expect_adopted(env, 0);
+  free_foreign(&tensor);
   lazy_context_close(context);
 }
 
@@ -334,7 +362,7 @@ TEST_ON_DRIVERS(dlpack, a_failed_allocation_changes_nothing) {
     foreign tensor;
     lazy_array *array = NULL;
     DLManagedTensorVersioned *lent = NULL;
-    make_foreign(&tensor, LAZY_DIMS(3, 4), 12);
+    make_foreign(context, &tensor, LAZY_DIMS(3, 4), 12);
     lazyi_memory_fail_at(n);
     lazy_status taken = lazy_array_from_dlpack(context, &tensor.versioned, NULL, &array);
     lazy_status given = taken == LAZY_STATUS_OK ? lazy_array_to_dlpack(array, NULL, &lent) : taken;
@@ -348,8 +376,8 @@ TEST_ON_DRIVERS(dlpack, a_failed_allocation_changes_nothing) {
     EXPECT_EQ(tensor.deletions, taken == LAZY_STATUS_OK && !done);
     if (lent != NULL) lent->deleter(lent);
     EXPECT_EQ(tensor.deletions, taken == LAZY_STATUS_OK);
-    EXPECT_EQ(adopted(), 0u);
-    free(tensor.memory);
+    expect_adopted(env, 0);
+    free_foreign(&tensor);
     ASSERT_LT(n, 50u);
   }
   lazy_context_close(context);
@@ -363,7 +391,7 @@ TEST_ON_DRIVERS(dlpack, a_model_computes_on_a_tensor_of_another_library) {
   foreign tensor;
   lazy_array *x;
   ASSERT_OK(lazy_graph_create(linear, NULL, &graph));
-  make_foreign(&tensor, LAZY_DIMS(2, 4), 8);
+  make_foreign(context, &tensor, LAZY_DIMS(2, 4), 8);
   ASSERT_OK(lazy_array_from_dlpack(context, &tensor.versioned, NULL, &x));
   ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x)), &outputs));
   lazy_array_release(x); /* waits, then spoils */
@@ -373,7 +401,8 @@ TEST_ON_DRIVERS(dlpack, a_model_computes_on_a_tensor_of_another_library) {
   double *wanted = model_linear(input, 2, 4, weight, 3, bias),
          *found = model_read_output(graph, outputs.at[0], NULL);
   EXPECT_TRUE(model_near(found, wanted, 6, 1e-5, 1e-5));
-  free(weight), free(bias), free(wanted), free(found), free(tensor.memory);
+  free(weight), free(bias), free(wanted), free(found);
+  free_foreign(&tensor);
   lazy_graph_destroy(graph);
   lazy_module_release(linear);
   lazy_context_close(context);

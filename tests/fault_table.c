@@ -229,7 +229,9 @@ typedef struct tally {
 static int failed_row(void) {
   lazyi_fault_entry entry;
   for (uint64_t i = 0; lazyi_fault_log_at(i, &entry); i++)
-    if (entry.result != LAZY_DRIVER_SUCCESS && entry.result != LAZY_DRIVER_NOT_READY) return entry.row;
+    if (entry.result != LAZY_DRIVER_SUCCESS && entry.result != LAZY_DRIVER_NOT_READY &&
+        entry.result != LAZY_DRIVER_NO_BINARY_FOR_GPU) /* PTX is taken then */
+      return entry.row;
   return LAZY_DRIVER_CALL_COUNT;
 }
 
