@@ -282,6 +282,7 @@ int lazyi_host_graph_exec_kernel_node_set_params(lazy_driver_exec handle, lazy_d
   lazyi_host_pack(kernel, command->as.kernel.params, params->parameters, params->extra);
   command->blocks = pieces;
   command->as.kernel.kernel = kernel;
-  command->as.kernel.shape = shape;
+  command->as.kernel.threads = shape.block[0];
+  if (lazyi_host_is_seen()) command->shape = shape;
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
 }

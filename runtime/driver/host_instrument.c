@@ -12,6 +12,12 @@ void lazyi_host_instrument_submitted(lazyi_host_command *command) {
   lazyi_host.instrument->forget(&command->stream->waited);
 }
 
+/* It left its stream, which knows what it knew; already, but for waits and replays. */
+void lazyi_host_instrument_left(lazyi_host_command *command) {
+  lazyi_host.instrument->order(&command->past, &command->stream->past);
+  lazyi_host.instrument->forget(&command->past);
+}
+
 const char *lazyi_host_command_name(const lazyi_host_command *command) {
   switch (command->kind) {
     case LAZYI_HOST_COPY: return "copy";
@@ -28,7 +34,7 @@ static uint64_t spelled(const void *memory, bool is_device) {
 
 static lazyi_host_work work_of(lazyi_host_command *command) {
   lazyi_host_work work = {
-      .name = lazyi_host_command_name(command), .past = &command->stream->past, .state = &command->launch};
+      .name = lazyi_host_command_name(command), .past = &command->stream->past, .state = &command->state};
   switch (command->kind) {
     case LAZYI_HOST_COPY:
       work.to_device = command->as.copy.to_device;
@@ -45,7 +51,7 @@ static lazyi_host_work work_of(lazyi_host_command *command) {
     case LAZYI_HOST_KERNEL:
       work.kernel = command->as.kernel.kernel;
       work.params = command->as.kernel.params;
-      work.shape = &command->as.kernel.shape;
+      work.shape = &command->shape;
       work.order = command->as.kernel.order;
       work.seed = command->as.kernel.seed;
       break;

@@ -26,7 +26,7 @@ int lazyi_host_check_launch(const lazyi_host_kernel *kernel, lazyi_host_shape *s
   if (empty || grid[0] > INT32_MAX || grid[1] > MAX_GRID_Y || grid[2] > MAX_GRID_Y ||
       (uint64_t)block[0] * block[1] * block[2] > MAX_THREADS)
     return LAZY_DRIVER_INVALID_VALUE;
-  if (lazyi_host.instrument != NULL)
+  if (lazyi_host_is_seen())
     return lazyi_host.instrument->check_launch(kernel, shape, parameters, extra, out_pieces);
   if (shape->shared_bytes > MAX_SHARED_BYTES) return LAZY_DRIVER_INVALID_VALUE;
   *out_pieces = grid[0];
@@ -34,7 +34,7 @@ int lazyi_host_check_launch(const lazyi_host_kernel *kernel, lazyi_host_shape *s
 }
 
 void lazyi_host_pack(const lazyi_host_kernel *kernel, void *to, void **parameters, void **extra) {
-  if (lazyi_host.instrument != NULL) lazyi_host.instrument->pack(kernel, to, parameters, extra);
+  if (lazyi_host_is_seen()) lazyi_host.instrument->pack(kernel, to, parameters, extra);
   else if (kernel->params_bytes > 0) memcpy(to, parameters[0], kernel->params_bytes);
 }
 
@@ -55,7 +55,8 @@ int lazyi_host_launch_kernel(lazy_driver_function function, unsigned grid_x, uns
   lazyi_host_pack(kernel, command->as.kernel.params, parameters, extra);
   command->blocks = pieces;
   command->as.kernel.kernel = kernel;
-  command->as.kernel.shape = shape;
+  command->as.kernel.threads = shape.block[0];
+  if (lazyi_host_is_seen()) command->shape = shape;
   command->as.kernel.order = lazyi_host.order;
   command->as.kernel.seed = lazyi_host.order_seed + lazyi_host.launches++ * 0x9e3779b97f4a7c15u;
   lazyi_host_queue_submit(command);

@@ -54,10 +54,10 @@ static void run_kernel(lazyi_host_command *command, uint64_t first, uint64_t cou
     } while (common_divisor(step, blocks) != 1);
   }
   lazyi_host_block block = {.count = (uint32_t)blocks,
-                            .threads = command->as.kernel.shape.block[0],
+                            .threads = command->as.kernel.threads,
                             .order = command->as.kernel.order,
                             .seed = seed,
-                            .launch = command->launch};
+                            .launch = lazyi_host_is_seen() ? command->state : NULL};
   for (uint64_t i = first; i < first + count; i++) {
     block.index = (uint32_t)((start + step * i) % blocks);
     kernel->run(command->as.kernel.params, &block);
@@ -105,7 +105,7 @@ static void share(lazyi_host_command *command, uint64_t left) {
 static void run_claims(lazyi_host_command *command, unsigned workers, bool may_share) {
   uint64_t blocks = command->blocks, size = 1 + blocks / ((uint64_t)workers * PIECES_PER_WORKER);
   uint64_t start_ns = may_share ? lazyi_host_now_ns() : 0, done = 0;
-  if (may_share && command->kind == LAZYI_HOST_KERNEL && command->launch != NULL) {
+  if (may_share && command->kind == LAZYI_HOST_KERNEL && lazyi_host_is_seen()) {
     share(command, blocks - 1); /* an instrument's pieces: every one takes blocks until there are none */
     may_share = false;
   }

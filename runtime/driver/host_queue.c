@@ -69,10 +69,9 @@ lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_ho
   command->joinable = false;
   command->exec = NULL;
   command->missing = 0;
-  command->past = command->launch = NULL;
+  if (lazyi_host_is_seen()) command->past = command->state = NULL;
   command->blocks = 1;
   atomic_store_explicit(&command->claimed, 0, memory_order_relaxed);
-  memset(&command->as, 0, sizeof command->as);
   if (kind == LAZYI_HOST_KERNEL) {
     command->as.kernel.params = command->inline_params;
     if (params_bytes > LAZYI_HOST_INLINE_BYTES)
@@ -134,8 +133,7 @@ void lazyi_host_queue_pop(lazyi_host_stream *stream) {
   stream->head = command->next;
   if (stream->head == NULL) stream->tail = NULL;
   stream->finished++;
-  lazyi_host_tell_order(&command->past, &stream->past); /* known already, but for waits and replays */
-  lazyi_host_tell_forget(&command->past);
+  lazyi_host_tell_left(command);
   if (command->exec != NULL) {
     lazyi_host_exec_node_done(command);
     return;

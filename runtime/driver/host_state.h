@@ -50,9 +50,9 @@ typedef struct lazyi_host_event {
   uint64_t recorded, finished; /* number of the last record submitted and of the last one run */
   uint64_t finished_ns;
   lazyi_host_command *last; /* the latest record while it is pending */
-  void *past;               /* the instrument's, as are those below */
   uint64_t capture;         /* number of the capture that the latest record was part of; 0: of none */
   lazyi_host_frontier frontier;
+  void *past; /* the instrument's */
 } lazyi_host_event;
 
 typedef enum lazyi_host_command_kind {
@@ -85,7 +85,6 @@ struct lazyi_host_command {
   uint32_t missing;      /* nodes that have to run before this one */
   uint64_t blocks;
   atomic_uint_fast64_t claimed;
-  void *past, *launch; /* the instrument's */
   union {
     struct {
       char *to;
@@ -101,8 +100,7 @@ struct lazyi_host_command {
     struct {
       const lazyi_host_kernel *kernel;
       void *params; /* `inline_params` or a block of the pool */
-      lazyi_host_shape shape;
-      uint32_t order;
+      uint32_t threads, order;
       uint64_t seed;
     } kernel;
     struct {
@@ -124,6 +122,9 @@ struct lazyi_host_command {
     } replay;
   } as;
   _Alignas(16) unsigned char inline_params[LAZYI_HOST_INLINE_BYTES];
+  /* An instrument's: nobody else touches it. */
+  lazyi_host_shape shape;
+  void *past, *state;
 };
 
 /* A first-in first-out queue whose head runs, waits for an event, or stands in the list of ready streams. */
@@ -131,7 +132,6 @@ struct lazyi_host_stream {
   void *handle;
   lazyi_host_command *head, *tail;
   uint64_t submitted, finished;
-  void *past, *waited; /* of what ran; of what the next command waits for without a place in the queue */
   bool running, ready, visited, destroyed;
   uint32_t users;            /* threads waiting: keeps a destroyed stream's memory */
   lazyi_host_stream *parent; /* of a stream inside an exec: the one it was launched on */
@@ -139,6 +139,8 @@ struct lazyi_host_stream {
   uint32_t capture_lane;
   lazyi_host_frontier frontier;
   lazyi_host_stream *next_ready, *next_visit, *next, *previous;
+  /* the instrument's */
+  void *past, *waited; /* of what ran; of what the next command waits for without a place in the queue */
 };
 
 typedef struct lazyi_host_module {
@@ -296,6 +298,7 @@ void lazyi_host_pack(const lazyi_host_kernel *kernel, void *to, void **parameter
 /* host_instrument.c: what an instrument is told. */
 const char *lazyi_host_command_name(const lazyi_host_command *command);
 void lazyi_host_instrument_submitted(lazyi_host_command *command);
+void lazyi_host_instrument_left(lazyi_host_command *command);
 bool lazyi_host_instrument_begin(lazyi_host_command *command);
 void lazyi_host_instrument_end(lazyi_host_command *command);
 
@@ -303,21 +306,25 @@ void lazyi_host_instrument_end(lazyi_host_command *command);
 void lazyi_host_module_drop(lazyi_host_module *module);
 
 /* Without an instrument a test of a pointer is all of it. */
+static inline bool lazyi_host_is_seen(void) { return __builtin_expect(lazyi_host.instrument != NULL, 0); }
 static inline void lazyi_host_tell_order(void *const *from, void **to) {
-  if (lazyi_host.instrument != NULL) lazyi_host.instrument->order(from, to);
+  if (lazyi_host_is_seen()) lazyi_host.instrument->order(from, to);
 }
 static inline void lazyi_host_tell_forget(void **past) {
-  if (lazyi_host.instrument != NULL) lazyi_host.instrument->forget(past);
+  if (lazyi_host_is_seen()) lazyi_host.instrument->forget(past);
 }
 static inline void lazyi_host_tell_submitted(lazyi_host_command *command) {
-  if (lazyi_host.instrument != NULL) lazyi_host_instrument_submitted(command);
+  if (lazyi_host_is_seen()) lazyi_host_instrument_submitted(command);
+}
+static inline void lazyi_host_tell_left(lazyi_host_command *command) {
+  if (lazyi_host_is_seen()) lazyi_host_instrument_left(command);
 }
 /* False: it must not run, the device is lost. */
 static inline bool lazyi_host_tell_begin(lazyi_host_command *command) {
-  return lazyi_host.instrument == NULL || lazyi_host_instrument_begin(command);
+  return !lazyi_host_is_seen() || lazyi_host_instrument_begin(command);
 }
 static inline void lazyi_host_tell_end(lazyi_host_command *command) {
-  if (lazyi_host.instrument != NULL) lazyi_host_instrument_end(command);
+  if (lazyi_host_is_seen()) lazyi_host_instrument_end(command);
 }
 
 /* Rows; host.c puts them into the table. */

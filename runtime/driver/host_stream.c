@@ -118,6 +118,7 @@ int lazyi_host_stream_wait_event(lazy_driver_stream handle, lazy_driver_event ev
   event->users++;
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_WAIT, 0);
   lazyi_host_command *record = event->last;
+  command->as.wait.next_waiter = NULL;
   command->as.wait.satisfied = record == NULL; /* it may have run while the lock was open */
   if (record == NULL) {
     lazyi_host_tell_order(&event->past, &command->past);
@@ -180,6 +181,7 @@ int lazyi_host_event_record(lazy_driver_event event_handle, lazy_driver_stream h
   lazyi_host_command *command = lazyi_host_queue_acquire(stream, LAZYI_HOST_RECORD, 0);
   command->as.record.event = event;
   command->as.record.number = ++event->recorded;
+  command->as.record.first_waiter = NULL;
   event->last = command;
   lazyi_host_queue_submit(command);
   return lazyi_host_leave(LAZY_DRIVER_SUCCESS);
