@@ -473,9 +473,8 @@ int main(int argc, char **argv) {
   const bool only_ptx = columns == "ptx" || columns == "ptx-after", only_others = columns == "others";
   if (only_ptx && has_ptx) setenv("LAZYRT_CUDA_LIBRARY", check_device_library(), 1);
   add_all(!only_ptx, has_ptx && (only_ptx || (lists && !only_others)));
-  testing::TestEventListeners &listeners = testing::UnitTest::GetInstance()->listeners();
-  listeners.Append(new SeedPrinter);
-  listeners.Append(check_report_listener(columns == "ptx-after", has_ptx));
+  testing::UnitTest::GetInstance()->listeners().Append(new SeedPrinter);
+  check_report_begin(columns == "ptx-after", has_ptx);
   int result = RUN_ALL_TESTS();
   if (!directory.empty()) {
     std::string command = "rm -rf '" + directory + "'";

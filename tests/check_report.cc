@@ -1,5 +1,8 @@
 #include "tests/check_report.h"
 
+#include <gtest/gtest.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +69,6 @@ class Report : public testing::EmptyTestEventListener {
 
 }  // namespace
 
-testing::TestEventListener *check_report_listener(bool appends, bool has_ptx) {
-  return new Report(appends, has_ptx);
+void check_report_begin(bool appends, bool has_ptx) {
+  testing::UnitTest::GetInstance()->listeners().Append(new Report(appends, has_ptx));
 }
