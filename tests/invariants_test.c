@@ -219,6 +219,45 @@ TEST_ON_FAULTS(invariants, two_threads_in_a_first_forward_initialise_once) {
   }
 }
 
+/* ---- out of memory ---- */
+
+static void check_out_of_memory(check_env *env, int64_t rows, int64_t features, size_t cap,
+                                const char *const *wanted) {
+  lazy_context *context = model_context(env, env->device);
+  lazy_module *net = model_chain(context, 2, features, 0);
+  lazy_array *x;
+  lazy_graph *graph;
+  EXPECT_OK(lazy_array_create(context, LAZY_DTYPE_F32, &LAZY_DIMS(rows, 8), &x));
+  EXPECT_OK(lazy_graph_create(net, NULL, &graph));
+  char *before = model_snapshot(net);
+  lazyi_fault_cap_bytes(cap);
+  EXPECT_STATUS(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x)), NULL), LAZY_STATUS_OUT_OF_MEMORY);
+  for (; *wanted != NULL; wanted++) EXPECT_CONTAINS(lazy_status_message(), *wanted);
+  lazyi_fault_cap_bytes(SIZE_MAX);
+  char *after = model_snapshot(net);
+  EXPECT_STREQ(after, before);
+  free(before);
+  free(after);
+  EXPECT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(x)), NULL));
+  lazy_graph_destroy(graph);
+  lazy_array_release(x);
+  lazy_module_release(net);
+  lazy_context_close(context);
+}
+
+/* What was wanted, the module and what the plan takes are in the message, whichever of the two ran out: 8,192
+   rows of 2,048 floats are live twice. */
+TEST_ON_FAULTS(invariants, out_of_memory_names_bytes_module_and_peak) {
+  check_out_of_memory(env, 8192, 2048, 48 << 20,
+                      (const char *const[]){"Sequential: 16859136 bytes of parameters: ",
+                                            "a plan that peaks at 134217728 bytes of activations",
+                                            "device memory: 134217728 bytes wanted", NULL});
+  check_out_of_memory(
+      env, 1, 4096, 32 << 20,
+      (const char *const[]){"Sequential: 67272704 bytes of parameters: ", "a plan that peaks at 32768 bytes",
+                            "device memory: 67272704 bytes wanted", NULL});
+}
+
 /* ---- layers ---- */
 
 TEST(invariants, includes_only_point_down) {
