@@ -102,6 +102,7 @@ TEST(text, constructor_forms_are_the_printed_ones) {
        "LazyLinear(in_features=0, out_features=3, bias=False)"},
       {"LazyLinear(10, True, 'cpu', torch.bfloat16)",
        "LazyLinear(in_features=0, out_features=10, bias=True)"},
+      {"nn.torch.nn.Block((0): nn.nn.Tanh())", "Block(\n  (0): Tanh()\n)"}, /* the rest was a prefix again */
       {"Linear(3, 4)", "Linear(in_features=3, out_features=4, bias=True)"},
       {"Identity(54, (1, 2), unused='x')", "Identity()"},
       {"ReLU(True)", "ReLU(inplace=True)"},

@@ -64,13 +64,18 @@ static lazy_status unknown_class(const builder *b, lazyi_text_slice name) {
                  shown(name), slice_text(b, name), names);
 }
 
-/* "nn.Linear" and "torch.nn.Linear" are Linear. */
+/* "nn.Linear" and "torch.nn.Linear" are Linear. What is left begins with neither, so that a printed name is
+   read as itself. */
 static lazyi_text_slice plain_name(const builder *b, lazyi_text_slice name) {
   static const char *const prefixes[] = {"torch.nn.", "nn."};
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < 2;) {
     size_t bytes = strlen(prefixes[i]);
-    if (name.bytes > bytes && memcmp(slice_text(b, name), prefixes[i], bytes) == 0)
-      return (lazyi_text_slice){name.at + bytes, name.bytes - bytes};
+    if (name.bytes > bytes && memcmp(slice_text(b, name), prefixes[i], bytes) == 0) {
+      name = (lazyi_text_slice){name.at + bytes, name.bytes - bytes};
+      i = 0;
+    } else {
+      i++;
+    }
   }
   return name;
 }
