@@ -1,0 +1,137 @@
+/* Arithmetic of floats: what the families of f32, f64, of 16-bit floats and of conversions share. */
+#ifndef LAZYRT_TESTS_EMULATOR_OPS_FLOAT_H
+#define LAZYRT_TESTS_EMULATOR_OPS_FLOAT_H
+
+#include "tests/emulator/machine.h"
+#include "tests/emulator/rounding.h"
+
+typedef enum emu_operation {
+  EMU_ADD,
+  EMU_SUB,
+  EMU_MUL,
+  EMU_FMA,
+  EMU_DIV,
+  EMU_RCP,
+  EMU_SQRT,
+  EMU_NEG,
+  EMU_ABS,
+  EMU_MIN,
+  EMU_MAX,
+  EMU_COPYSIGN,
+  /* computed in double and rounded */
+  EMU_APPROXIMATE,
+  EMU_DIV_APPROXIMATE = EMU_APPROXIMATE,
+  EMU_DIV_FULL,
+  EMU_RCP_APPROXIMATE,
+  EMU_SQRT_APPROXIMATE,
+  EMU_RSQRT,
+  EMU_SIN,
+  EMU_COS,
+  EMU_LG2,
+  EMU_EX2,
+  EMU_TANH,
+} emu_operation;
+
+/* ptx_instruction.flags: an emu_rounding, these, an emu_format, an emu_operation. */
+enum {
+  EMU_ROUNDING_MASK = 7,
+  EMU_FTZ = 1 << 3,
+  EMU_SAT = 1 << 4,
+  EMU_RELU = 1 << 5,
+  EMU_NAN = 1 << 6,     /* min and max of a NaN are NaN */
+  EMU_XORSIGN = 1 << 7, /* of sizes, and the signs multiply */
+  EMU_SIZES = 1 << 8,   /* of sizes */
+  EMU_HAS_ROUNDING = 1 << 9,
+  EMU_APPROX = 1 << 10,
+  EMU_FULL = 1 << 11,
+  EMU_SATFINITE = 1 << 12,
+  EMU_WHOLE = EMU_NAN, /* of conversions: to a whole number */
+  EMU_FORMAT_SHIFT = 13,
+  EMU_OPERATION_SHIFT = 16,
+};
+static inline uint32_t emu_float_flags(emu_operation operation, emu_format format) {
+  return (uint32_t)operation << EMU_OPERATION_SHIFT | (uint32_t)format << EMU_FORMAT_SHIFT;
+}
+static inline emu_operation emu_operation_of(uint32_t flags) {
+  return (emu_operation)(flags >> EMU_OPERATION_SHIFT);
+}
+static inline emu_format emu_format_of(uint32_t flags) { return (emu_format)(flags >> EMU_FORMAT_SHIFT & 7); }
+
+/* A number's operation on bits of its format: any operation, any flags. */
+uint64_t emu_compute(uint32_t flags, uint64_t a, uint64_t b, uint64_t c);
+/* In double, but not rounded; `bits` of f64 where the operation looks at them. */
+double emu_approximate(emu_operation operation, double a, double b);
+/* After an operation: .ftz, .sat, .relu. */
+uint64_t emu_finish(uint32_t flags, emu_format format, uint64_t bits);
+
+/* Steps for every instruction that emu_compute knows: of one number a register, or of two. */
+void emu_step_number(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
+void emu_step_pair16(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
+void emu_step_pair32(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
+/* The fast step of an operation of f32 or f64 to nearest without further flags; NULL: there is none. */
+ptx_step emu_step_fast(emu_operation operation, emu_format format);
+
+/* Takes parts in any order, each once, as long as they are known and `allowed` (flags; roundings other than
+   rn need EMU_HAS_ROUNDING): flags with the rounding. */
+uint32_t emu_take_flags(ptx_binder *binder, uint32_t allowed);
+/* Binds d and `sources` sources, all of one type. */
+bool emu_bind_numbers(ptx_binder *binder, ptx_type type, uint32_t sources);
+
+/* Conversions: flags as above, without format and operation; the destination's register in
+   ptx_instruction.offset, as a mask of its bits. */
+void emu_step_convert(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
+void emu_step_convert_two(emu_warp *warp, const ptx_instruction *at, uint32_t mask); /* a and b, packed */
+/* The fast step of one without flags but to nearest; NULL: there is none. */
+ptx_step emu_step_convert_fast(ptx_type to, ptx_type from);
+
+/* Opcodes in several families or of another file. */
+bool emu_bind_approximate(ptx_binder *binder);
+bool emu_is_eight(const ptx_binder *binder);
+bool emu_bind_convert_eight(ptx_binder *binder, uint32_t flags);
+bool emu_bind_convert_pack(ptx_binder *binder);
+
+/* ---- loops over lanes ---- */
+
+#if defined(__clang__)
+#define EMU_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define EMU_VECTOR_LOOP _Pragma("GCC ivdep")
+#else
+#define EMU_VECTOR_LOOP
+#endif
+
+/* Steps of a wider instruction set beside those for every machine: names ending in _v3 and _v1. */
+#if defined(__x86_64__)
+#define EMU_HAS_V3    1
+#define EMU_TARGET_V3 __attribute__((target("avx2,fma,bmi,bmi2")))
+#else
+#define EMU_HAS_V3 0
+#define EMU_TARGET_V3
+#endif
+static inline bool emu_is_v3(void) {
+#if EMU_HAS_V3
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
+
+/* d[lane] = value, an expression of a[lane], b[lane], c[lane]. */
+#define EMU_FLOAT_STEP_FOR(name, target, value)                                            \
+  target static void name(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {      \
+    uint64_t *d = warp->rows[at->d].lane;                                                  \
+    const uint64_t *a = warp->rows[at->a].lane, *b = warp->rows[at->b].lane;               \
+    const uint64_t *c = warp->rows[at->c].lane;                                            \
+    (void)b, (void)c;                                                                      \
+    if (mask == ~(uint32_t)0) {                                                            \
+      EMU_VECTOR_LOOP for (unsigned lane = 0; lane < PTX_LANES; lane++) d[lane] = (value); \
+    } else {                                                                               \
+      EMU_EACH_LANE(lane, mask) d[lane] = (value);                                         \
+    }                                                                                      \
+  }
+#define EMU_FLOAT_STEP(name, value)                   \
+  EMU_FLOAT_STEP_FOR(name##_v1, , value)              \
+  EMU_FLOAT_STEP_FOR(name##_v3, EMU_TARGET_V3, value) \
+  static ptx_step name(void) { return emu_is_v3() ? name##_v3 : name##_v1; }
+
+#endif
