@@ -89,12 +89,9 @@ static void run_pieces(lazyi_host_command *command, uint64_t first, uint64_t cou
   }
 }
 
-/* Lets others claim pieces of a command that turned out long. */
-static void share(lazyi_host_command *command, uint64_t left) {
+/* Wakes others for a command that turned out long. */
+static void call_others(uint64_t left) {
   pthread_mutex_lock(&lazyi_host.lock);
-  command->joinable = true;
-  command->next_job = lazyi_host.jobs;
-  lazyi_host.jobs = command;
   for (unsigned i = lazyi_host.running; i < lazyi_host.workers && left > 0; i++, left--) {
     if (lazyi_host.idle > 0) pthread_cond_signal(&lazyi_host.wake);
   }
@@ -102,12 +99,12 @@ static void share(lazyi_host_command *command, uint64_t left) {
   pthread_mutex_unlock(&lazyi_host.lock);
 }
 
-static void run_claims(lazyi_host_command *command, unsigned workers, bool may_share) {
+static void run_claims(lazyi_host_command *command, unsigned workers, bool may_call) {
   uint64_t blocks = command->blocks, size = 1 + blocks / ((uint64_t)workers * PIECES_PER_WORKER);
-  uint64_t start_ns = may_share ? lazyi_host_now_ns() : 0, done = 0;
-  if (may_share && command->kind == LAZYI_HOST_KERNEL && lazyi_host_is_seen()) {
-    share(command, blocks - 1); /* an instrument's pieces: every one takes blocks until there are none */
-    may_share = false;
+  uint64_t start_ns = may_call ? lazyi_host_now_ns() : 0, done = 0;
+  if (may_call && command->kind == LAZYI_HOST_KERNEL && lazyi_host_is_seen()) {
+    call_others(blocks - 1); /* an instrument's pieces: every one takes blocks until there are none */
+    may_call = false;
   }
   for (;;) {
     uint64_t first = atomic_fetch_add_explicit(&command->claimed, size, memory_order_relaxed);
@@ -116,9 +113,9 @@ static void run_claims(lazyi_host_command *command, unsigned workers, bool may_s
     run_pieces(command, first, count);
     done += count;
     uint64_t left = blocks - done;
-    if (may_share && left > 0 && (lazyi_host_now_ns() - start_ns) / done * left > SHARE_NS) {
-      share(command, left);
-      may_share = false;
+    if (may_call && left > 0 && (lazyi_host_now_ns() - start_ns) / done * left > SHARE_NS) {
+      call_others(left);
+      may_call = false;
     }
   }
 }
@@ -178,7 +175,15 @@ static lazyi_host_stream *choose(lazyi_host_stream *wanted, bool may_call) {
   return NULL;
 }
 
-static void participate(lazyi_host_command *command, bool may_share) {
+/* Whoever is awake may claim pieces from the first moment: by the time a first piece shows how long a command
+   is, there may be none left to share. */
+static void offer(lazyi_host_command *command) {
+  command->joinable = true;
+  command->next_job = lazyi_host.jobs;
+  lazyi_host.jobs = command;
+}
+
+static void participate(lazyi_host_command *command, bool may_call) {
   bool seated = command->kind != LAZYI_HOST_CALL || lazyi_host.schedule != 0;
   unsigned workers = lazyi_host.workers;
   command->participants++;
@@ -187,7 +192,7 @@ static void participate(lazyi_host_command *command, bool may_share) {
   bool traced = lazyi_trace_is_on();
   if (traced)
     lazyi_trace_push_host(lazyi_host_command_name(command)); /* profilers see by themselves what a GPU does */
-  run_claims(command, workers, may_share && command->blocks > 1);
+  run_claims(command, workers, may_call);
   if (traced) lazyi_trace_pop();
   pthread_mutex_lock(&lazyi_host.lock);
   lazyi_host.running -= seated;
@@ -210,7 +215,11 @@ static void run_head(lazyi_host_stream *stream) {
   stream->running = true;
   if (lazyi_host.lost != LAZY_DRIVER_SUCCESS || faults(command) || !lazyi_host_tell_begin(command))
     lazyi_host_queue_finish(command);
-  else participate(command, lazyi_host.schedule == 0 && lazyi_host.workers > 1);
+  else {
+    bool shared = lazyi_host.schedule == 0 && lazyi_host.workers > 1 && command->blocks > 1;
+    if (shared) offer(command);
+    participate(command, shared);
+  }
 }
 
 bool lazyi_host_pool_help(lazyi_host_stream *wanted, bool may_call) {

@@ -81,9 +81,9 @@ lazyi_host_command *lazyi_host_queue_acquire(lazyi_host_stream *stream, lazyi_ho
   return command;
 }
 
-/* Worth another thread's wake-up: pieces for several, a long copy, or a function that may block. */
+/* Worth another thread's wake-up: pieces for several workers, or a function that may block. */
 bool lazyi_host_queue_is_heavy(const lazyi_host_command *command) {
-  return command->blocks > 1 || command->kind == LAZYI_HOST_CALL;
+  return (command->blocks > 1 && lazyi_host.workers > 1) || command->kind == LAZYI_HOST_CALL;
 }
 
 static void push_ready(lazyi_host_stream *stream) {

@@ -100,8 +100,9 @@ void lazyi_launcher_deinit(lazyi_launcher *launcher) {
 
 uint32_t lazyi_launch_grid(const lazyi_launcher *launcher, uint64_t work_items, uint64_t per_block) {
   const uint64_t blocks = work_items / per_block + (work_items % per_block != 0);
-  /* Eight blocks of 256 threads fill a multiprocessor; a worker of the host device takes its share whole. */
-  const uint64_t most = (uint64_t)launcher->multiprocessor_count * (launcher->device->is_host ? 1 : 8);
+  /* Eight blocks of 256 threads fill a multiprocessor. Workers of the host device start at different times
+     and share their cores, so they too want several pieces each. */
+  const uint64_t most = (uint64_t)launcher->multiprocessor_count * 8;
   return (uint32_t)(blocks < 1 ? 1 : blocks < most ? blocks : most);
 }
 
