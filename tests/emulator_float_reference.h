@@ -109,6 +109,41 @@ static inline uint64_t reference_any_f64(check_env *env) {
   }
 }
 
+/* A size, neither negative nor NaN, to f16 or bf16: the neighbours are found among all of them, not computed.
+ */
+static inline uint64_t reference_half_size(long double size, emu_format format, emu_rounding rounding) {
+  const uint64_t infinity = format == EMU_FORMAT_F16 ? 0x7c00 : 0x7f80;
+  if (size == (long double)HUGE_VAL) return infinity;
+  uint64_t low = 0, high = infinity; /* low <= size < high */
+  while (high - low > 1) {
+    const uint64_t middle = (low + high) / 2;
+    if ((long double)emu_number_of_bits(format, middle) <= size) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  /* Beyond the largest stands what would be next. */
+  const long double below = (long double)emu_number_of_bits(format, low);
+  const long double above = high == infinity ? 2 * below - (long double)emu_number_of_bits(format, low - 1)
+                                             : (long double)emu_number_of_bits(format, high);
+  if (size == below) return low;
+  const long double middle = below + (above - below) / 2;
+  switch (rounding) {
+    case EMU_RZ:
+    case EMU_RM: return low;
+    case EMU_RP: return high;
+    case EMU_RN: return size > middle || (size == middle && low % 2 != 0) ? high : low;
+    default: return size >= middle ? high : low;
+  }
+}
+static inline uint64_t reference_half(long double x, emu_format format, emu_rounding rounding) {
+  if (isnan(x)) return 0x7fff;
+  if (!signbit(x)) return reference_half_size(x, format, rounding);
+  const emu_rounding mirrored = rounding == EMU_RM ? EMU_RP : rounding == EMU_RP ? EMU_RM : rounding;
+  return reference_half_size(-x, format, mirrored) | 0x8000;
+}
+
 static inline bool reference_is_nan32(uint32_t bits) { return (bits & 0x7fffffff) > 0x7f800000; }
 static inline bool reference_is_nan64(uint64_t bits) { return (bits & INT64_MAX) > (uint64_t)0x7ff << 52; }
 

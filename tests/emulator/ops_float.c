@@ -139,12 +139,12 @@ static bool bind_max(ptx_binder *binder) { return bind_extreme(binder, EMU_MAX);
 
 enum { FINITE, INFINITE, NUMBER, NOTANUMBER, NORMAL, SUBNORMAL };
 
-static uint64_t test(double x, emu_format format, uint64_t bits, uint32_t what) {
+static bool test(double x, emu_format format, uint64_t bits, uint32_t what) {
   switch (what) {
-    case FINITE: return isfinite(x);
-    case INFINITE: return isinf(x);
-    case NUMBER: return !isnan(x);
-    case NOTANUMBER: return isnan(x);
+    case FINITE: return isfinite(x) != 0;
+    case INFINITE: return isinf(x) != 0;
+    case NUMBER: return x == x;
+    case NOTANUMBER: return x != x;
     case NORMAL: return isfinite(x) && x != 0 && !emu_is_subnormal(format, bits);
     default: return emu_is_subnormal(format, bits);
   }
@@ -172,7 +172,7 @@ static bool bind_test(ptx_binder *binder) {
   out->step = step_test;
   out->kind = type == PTX_F64 ? PTX_CLASS_F64 : PTX_CLASS_F32;
   out->d = ptx_result(binder, 0, PTX_PRED);
-  out->a = ptx_source(binder, 1, type);
+  out->a = out->b = out->c = ptx_source(binder, 1, type);
   return out->d != PTX_NO_ROW && out->a != PTX_NO_ROW;
 }
 
