@@ -34,7 +34,7 @@ static uint8_t eight_of(int kind, double x, bool is_relu) {
   if (size >= most) return sign | eights[kind].most;
   int exponent;
   (void)frexp(size, &exponent);
-  if (exponent - 1 < eights[kind].least) exponent = eights[kind].least + 1;
+  if (size == 0 || exponent - 1 < eights[kind].least) exponent = eights[kind].least + 1;
   const int last = exponent - eights[kind].digits; /* the exponent of the last place */
   const double places = emu_round_whole(ldexp(size, -last), EMU_RN);
   /* A carry counts into the exponent, which the first subnormal numbers have not. */
