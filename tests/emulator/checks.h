@@ -62,7 +62,8 @@ void emu_check_block_end(emu_block *block);
 void emu_check_barrier(emu_block *block); /* of all its threads: passed */
 void emu_check_partial_barrier(emu_block *block, unsigned number,
                                const uint32_t *warp_masks); /* bar.sync a, b */
-void emu_check_syncwarp(emu_warp *warp, uint32_t mask);     /* syncwarp, and every .sync collective */
+void emu_check_syncwarp(emu_warp *warp,
+                        uint32_t mask); /* syncwarp, and every .sync collective; emu_meet does */
 void emu_check_fence(emu_warp *warp, uint32_t mask, int scope /* 0 block, 1 device, 2 system */);
 
 /* What the driver's face announces, when a command runs (runtime/driver/host_instrument.h has the seam).

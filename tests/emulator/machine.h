@@ -95,6 +95,7 @@ struct emu_warp {
   uint32_t index;            /* in the block */
   uint32_t lanes;            /* that exist */
   uint32_t live;             /* that have not exited */
+  uint32_t waiting;          /* live lanes that wait at their pc: for others of the warp, or a barrier */
   uint32_t pc[PTX_LANES];    /* where each live lane stands; of the running ones it is set when they stop */
   uint32_t epoch[PTX_LANES]; /* checkers: counts syncwarps of each lane */
   void *machine;             /* the machine's own */
@@ -102,6 +103,34 @@ struct emu_warp {
 };
 /* Ends what cp.async began and nobody waited for. The machine calls it before emu_check_block_end. */
 void emu_copies_end(emu_block *block);
+
+/* Before the step of an instruction that is_flow, the pc of its lanes is set to the one behind it; the step
+   may set another. */
+
+/* For instructions at which the lanes of a member mask meet (.sync; is_flow has to be set). `*mask` are the
+   lanes that came, `members` the row of their member masks. Takes a group that is complete out of `*mask`
+   and yields it: all lanes of one member mask, except those that have exited, those that came before and
+   waited included. It has been announced as a syncwarp. 0: no group is complete any more; the other lanes
+   wait, and the last of them to come has the step carried out for all.
+
+     while ((group = emu_meet(warp, at, &mask, &warp->rows[at->b])) != 0) ... for the lanes of group
+
+   emu_meet_anywhere: the lanes may stand at different instructions of the same step. */
+uint32_t emu_meet(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
+uint32_t emu_meet_anywhere(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
+
+/* The address of a function, as mov yields it and an indirect call takes it. */
+#define EMU_WINDOW_CODE ((uint64_t)0x25 << 56)
+static inline uint64_t emu_function_address(uint32_t function) {
+  return EMU_WINDOW_CODE | (uint64_t)(function + 1) << 4;
+}
+
+/* The lanes of a predicate's row that hold 1. */
+static inline uint32_t emu_lanes_of(const ptx_row *predicate) {
+  uint32_t mask = 0;
+  for (unsigned lane = 0; lane < PTX_LANES; lane++) mask |= (uint32_t)predicate->lane[lane] << lane;
+  return mask;
+}
 
 static inline uint32_t emu_thread_of(const emu_warp *warp, unsigned lane) {
   return warp->index * PTX_LANES + lane;
