@@ -94,6 +94,7 @@ static uint64_t flushed(uint64_t bits) { return (bits & 0x7f800000) == 0 ? bits 
 
 /* To f32 or f64, by casts of what the source is. */
 static uint64_t cast(const kind *to, const kind *from, uint64_t bits, long double value, int mode) {
+  if (!from->is_float && value == 0) return 0; /* a compiler's cast of 0 may be -0 where it rounds down */
   volatile float f32 = 0;
   volatile double f64 = 0;
   volatile uint64_t positive = bits;
