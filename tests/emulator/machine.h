@@ -65,9 +65,10 @@ typedef struct emu_launch {
   uint32_t order;              /* enum lazyi_host_order: of blocks and warps */
   uint64_t seed;
   uint64_t blocks;
-  atomic_uint_fast64_t taken; /* blocks taken so far */
-  atomic_int fault;           /* CUresult that loses the device, or 0 */
-  void *clock;                /* checkers: what happened before this launch */
+  atomic_uint_fast64_t taken;    /* blocks taken so far */
+  atomic_int fault;              /* CUresult that loses the device, or 0 */
+  atomic_uint_fast64_t progress; /* lanes that exited, barriers passed */
+  void *clock;                   /* checkers: what happened before this launch */
   uint64_t
       workspace; /* of a cooperative launch: device memory, zeros, where cooperative_groups meets; else 0 */
   struct emu_counters *counters;
@@ -118,12 +119,6 @@ void emu_copies_end(emu_block *block);
    emu_meet_anywhere: the lanes may stand at different instructions of the same step. */
 uint32_t emu_meet(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
 uint32_t emu_meet_anywhere(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
-
-/* The address of a function, as mov yields it and an indirect call takes it. */
-#define EMU_WINDOW_CODE ((uint64_t)0x25 << 56)
-static inline uint64_t emu_function_address(uint32_t function) {
-  return EMU_WINDOW_CODE | (uint64_t)(function + 1) << 4;
-}
 
 /* The lanes of a predicate's row that hold 1. */
 static inline uint32_t emu_lanes_of(const ptx_row *predicate) {

@@ -239,6 +239,12 @@ typedef struct ptx_module {
   void *storage; /* everything above */
 } ptx_module;
 
+/* The address of a function, as mov yields it and an indirect call takes it. */
+#define PTX_WINDOW_CODE ((uint64_t)0x25 << 56)
+static inline uint64_t ptx_function_address(uint32_t function) {
+  return PTX_WINDOW_CODE | (uint64_t)(function + 1) << 4;
+}
+
 /* Reads and binds a module. NULL: refused; `error` says why, with the line: "line 12: ...". */
 ptx_module *ptx_module_read(const char *text, char error[512]);
 void ptx_module_free(ptx_module *module);
@@ -270,7 +276,7 @@ ptx_space ptx_take_space(ptx_binder *binder);
 /* Refuses unless every part was taken and there are so many operands. */
 bool ptx_check_end(ptx_binder *binder, uint32_t operands);
 /* The row of a source operand read as `type`: a register of that size (or wider, where `wider`), an
-   immediate, the address of a variable, a special register. PTX_NO_ROW after a refusal. */
+   immediate, the address of a variable or a function, a special register. PTX_NO_ROW after a refusal. */
 uint32_t ptx_source(ptx_binder *binder, uint32_t operand, ptx_type type);
 uint32_t ptx_source_wider(ptx_binder *binder, uint32_t operand, ptx_type type);
 uint32_t ptx_source_operand(ptx_binder *binder, const ptx_operand *operand, ptx_type type, bool wider);
