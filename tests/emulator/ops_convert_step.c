@@ -153,5 +153,5 @@ ptx_step emu_step_convert_fast(ptx_type to, ptx_type from) {
   if (!ptx_type_is_float(to) && !ptx_type_is_float(from)) return between_integers(to, from);
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
     if (steps[i].to == to && steps[i].from == from) return steps[i].step();
-  return NULL;
+  return emu_step_half_convert_fast(to, from);
 }

@@ -74,7 +74,10 @@ static bool bind(ptx_binder *binder, const rule *of) {
   const emu_format format = type == PTX_F64 ? EMU_FORMAT_F64 : EMU_FORMAT_F32;
   flags &= ~(uint32_t)EMU_HAS_ROUNDING;
   out->flags = flags | emu_float_flags(of->operation, format);
-  out->step = is_pair ? emu_step_pair32 : flags == 0 ? emu_step_fast(of->operation, format) : emu_step_number;
+  out->step = is_pair ? emu_step_pair32 : NULL;
+  if (flags == EMU_RN && !is_pair) out->step = emu_step_fast(of->operation, format);
+  if (flags == EMU_FTZ && !is_pair) out->step = emu_step_fast_ftz(of->operation);
+  if (out->step == NULL) out->step = emu_step_number;
   out->kind = type == PTX_F64 ? PTX_CLASS_F64 : PTX_CLASS_F32;
   return emu_bind_numbers(binder, is_pair ? PTX_B64 : type, of->sources);
 }

@@ -68,8 +68,11 @@ uint64_t emu_finish(uint32_t flags, emu_format format, uint64_t bits);
 void emu_step_number(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
 void emu_step_pair16(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
 void emu_step_pair32(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
-/* The fast step of an operation of f32 or f64 to nearest without further flags; NULL: there is none. */
+/* The fast step of an operation to nearest, without further flags; NULL: there is none. Of f32 and f64, with
+   .ftz of f32, of halves. */
 ptx_step emu_step_fast(emu_operation operation, emu_format format);
+ptx_step emu_step_fast_ftz(emu_operation operation);
+ptx_step emu_step_half_fast(emu_operation operation, emu_format format, bool is_pair);
 
 /* Takes parts in any order, each once, as long as they are known and `allowed` (flags; roundings other than
    rn need EMU_HAS_ROUNDING): flags with the rounding. */
@@ -83,6 +86,7 @@ void emu_step_convert(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
 void emu_step_convert_two(emu_warp *warp, const ptx_instruction *at, uint32_t mask); /* a and b, packed */
 /* The fast step of one without flags but to nearest; NULL: there is none. */
 ptx_step emu_step_convert_fast(ptx_type to, ptx_type from);
+ptx_step emu_step_half_convert_fast(ptx_type to, ptx_type from);
 
 /* Opcodes in several families or of another file. */
 bool emu_bind_approximate(ptx_binder *binder);

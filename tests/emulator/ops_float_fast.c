@@ -83,3 +83,22 @@ ptx_step emu_step_fast(emu_operation operation, emu_format format) {
   if (operation >= EMU_APPROXIMATE || (format != EMU_FORMAT_F32 && format != EMU_FORMAT_F64)) return NULL;
   return steps[operation][format == EMU_FORMAT_F64]();
 }
+
+/* ---- .ftz ---- */
+
+static inline uint64_t flush(uint64_t bits) {
+  return (bits & 0x7f800000) == 0 ? bits & 0x80000000 : bits & 0xffffffff;
+}
+#define A_FTZ emu_f32_of(flush(a[lane]))
+#define B_FTZ emu_f32_of(flush(b[lane]))
+#define C_FTZ emu_f32_of(flush(c[lane]))
+EMU_FLOAT_STEP(add_ftz, flush(bits32(A_FTZ + B_FTZ)))
+EMU_FLOAT_STEP(sub_ftz, flush(bits32(A_FTZ - B_FTZ)))
+EMU_FLOAT_STEP(mul_ftz, flush(bits32(A_FTZ *B_FTZ)))
+EMU_FLOAT_STEP(fma_ftz, flush(bits32(fmaf(A_FTZ, B_FTZ, C_FTZ))))
+
+ptx_step emu_step_fast_ftz(emu_operation operation) {
+  static ptx_step (*const steps[])(void) = {
+      [EMU_ADD] = add_ftz, [EMU_SUB] = sub_ftz, [EMU_MUL] = mul_ftz, [EMU_FMA] = fma_ftz};
+  return operation > EMU_FMA ? NULL : steps[operation]();
+}

@@ -76,7 +76,10 @@ static bool bind_half(ptx_binder *binder) {
     return ptx_refuse(binder, ".xorsign lacks .abs");
   ptx_instruction *out = binder->out;
   out->flags = flags | emu_float_flags(rule->operation, is_f16 ? EMU_FORMAT_F16 : EMU_FORMAT_BF16);
-  out->step = ((PAIRS >> type) & 1) != 0 ? emu_step_pair16 : emu_step_number;
+  const bool is_pair = ((PAIRS >> type) & 1) != 0;
+  out->step =
+      flags == EMU_RN ? emu_step_half_fast(rule->operation, emu_format_of(out->flags), is_pair) : NULL;
+  if (out->step == NULL) out->step = is_pair ? emu_step_pair16 : emu_step_number;
   out->kind = PTX_CLASS_HALF;
   return emu_bind_numbers(binder, type, rule->sources);
 }
