@@ -97,7 +97,6 @@ void emu_step_convert_two(emu_warp *warp, const ptx_instruction *at, uint32_t ma
 
 /* ---- fast steps ---- */
 
-static inline uint64_t bits32(float x) { return x != x ? 0x7fffffff : emu_f32_bits(x); }
 static inline uint64_t sign8(uint64_t x) { return (uint64_t)(int8_t)x; }
 static inline uint64_t sign16(uint64_t x) { return (uint64_t)(int16_t)x; }
 static inline uint64_t sign32(uint64_t x) { return (uint64_t)(int32_t)x; }
@@ -117,7 +116,7 @@ EMU_FLOAT_STEP(sign_8, sign8(a[lane]) & (uint64_t)at->offset)
 EMU_FLOAT_STEP(sign_16, sign16(a[lane]) & (uint64_t)at->offset)
 EMU_FLOAT_STEP(sign_32, sign32(a[lane]) & (uint64_t)at->offset)
 EMU_FLOAT_STEP(f64_of_f32, emu_f64_bits((double)emu_f32_of(a[lane])))
-EMU_FLOAT_STEP(f32_of_f64, bits32((float)emu_f64_of(a[lane])))
+EMU_FLOAT_STEP(f32_of_f64, emu_f32_result((float)emu_f64_of(a[lane])))
 EMU_FLOAT_STEP(f32_of_s32, emu_f32_bits((float)(int32_t)a[lane]))
 EMU_FLOAT_STEP(f64_of_s32, emu_f64_bits((double)(int32_t)a[lane]))
 EMU_FLOAT_STEP(f32_of_u32, emu_f32_bits((float)(int64_t)(a[lane] & 0xffffffff)))

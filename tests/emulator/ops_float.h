@@ -64,6 +64,9 @@ double emu_approximate(emu_operation operation, double a, double b);
 /* After an operation: .ftz, .sat, .relu. */
 uint64_t emu_finish(uint32_t flags, emu_format format, uint64_t bits);
 
+/* The bits of an f32 result. */
+static inline uint64_t emu_f32_result(float x) { return x != x ? 0x7fffffff : emu_f32_bits(x); }
+
 /* Steps for every instruction that emu_compute knows: of one number a register, or of two. */
 void emu_step_number(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
 void emu_step_pair16(emu_warp *warp, const ptx_instruction *at, uint32_t mask);

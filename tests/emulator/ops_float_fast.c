@@ -4,8 +4,6 @@
 
 #include "tests/emulator/ops_float.h"
 
-static inline uint64_t bits32(float x) { return x != x ? 0x7fffffff : emu_f32_bits(x); }
-
 /* The machine's NaN depends on the order in which a compiler puts operands. */
 static inline uint64_t bits64(double x, uint64_t a, uint64_t b, uint64_t c) {
   const uint64_t quiet = (uint64_t)1 << 51;
@@ -19,13 +17,13 @@ static inline uint64_t bits64(double x, uint64_t a, uint64_t b, uint64_t c) {
 #define A32 emu_f32_of(a[lane])
 #define B32 emu_f32_of(b[lane])
 #define C32 emu_f32_of(c[lane])
-EMU_FLOAT_STEP(add_f32, bits32(A32 + B32))
-EMU_FLOAT_STEP(sub_f32, bits32(A32 - B32))
-EMU_FLOAT_STEP(mul_f32, bits32(A32 *B32))
-EMU_FLOAT_STEP(fma_f32, bits32(fmaf(A32, B32, C32)))
-EMU_FLOAT_STEP(div_f32, bits32(A32 / B32))
-EMU_FLOAT_STEP(rcp_f32, bits32(1.f / A32))
-EMU_FLOAT_STEP(sqrt_f32, bits32(sqrtf(A32)))
+EMU_FLOAT_STEP(add_f32, emu_f32_result(A32 + B32))
+EMU_FLOAT_STEP(sub_f32, emu_f32_result(A32 - B32))
+EMU_FLOAT_STEP(mul_f32, emu_f32_result(A32 *B32))
+EMU_FLOAT_STEP(fma_f32, emu_f32_result(fmaf(A32, B32, C32)))
+EMU_FLOAT_STEP(div_f32, emu_f32_result(A32 / B32))
+EMU_FLOAT_STEP(rcp_f32, emu_f32_result(1.f / A32))
+EMU_FLOAT_STEP(sqrt_f32, emu_f32_result(sqrtf(A32)))
 EMU_FLOAT_STEP(neg_f32, (a[lane] & 0xffffffff) ^ 0x80000000)
 EMU_FLOAT_STEP(abs_f32, a[lane] & 0x7fffffff)
 EMU_FLOAT_STEP(copysign_f32, (b[lane] & 0x7fffffff) | (a[lane] & 0x80000000))
@@ -92,10 +90,10 @@ static inline uint64_t flush(uint64_t bits) {
 #define A_FTZ emu_f32_of(flush(a[lane]))
 #define B_FTZ emu_f32_of(flush(b[lane]))
 #define C_FTZ emu_f32_of(flush(c[lane]))
-EMU_FLOAT_STEP(add_ftz, flush(bits32(A_FTZ + B_FTZ)))
-EMU_FLOAT_STEP(sub_ftz, flush(bits32(A_FTZ - B_FTZ)))
-EMU_FLOAT_STEP(mul_ftz, flush(bits32(A_FTZ *B_FTZ)))
-EMU_FLOAT_STEP(fma_ftz, flush(bits32(fmaf(A_FTZ, B_FTZ, C_FTZ))))
+EMU_FLOAT_STEP(add_ftz, flush(emu_f32_result(A_FTZ + B_FTZ)))
+EMU_FLOAT_STEP(sub_ftz, flush(emu_f32_result(A_FTZ - B_FTZ)))
+EMU_FLOAT_STEP(mul_ftz, flush(emu_f32_result(A_FTZ *B_FTZ)))
+EMU_FLOAT_STEP(fma_ftz, flush(emu_f32_result(fmaf(A_FTZ, B_FTZ, C_FTZ))))
 
 ptx_step emu_step_fast_ftz(emu_operation operation) {
   static ptx_step (*const steps[])(void) = {

@@ -70,9 +70,8 @@ ptx_step emu_step_half_fast(emu_operation operation, emu_format format, bool is_
 /* Conversions from f32 and to it. */
 EMU_FLOAT_STEP(f16_of_f32, bits_f16((double)emu_f32_of(a[lane])))
 EMU_FLOAT_STEP(bf16_of_f32, bits_bf16((double)emu_f32_of(a[lane])))
-static inline uint64_t f32_bits(double x) { return x != x ? 0x7fffffff : emu_f32_bits((float)x); }
-EMU_FLOAT_STEP(f32_of_f16, f32_bits(value_f16(a[lane])))
-EMU_FLOAT_STEP(f32_of_bf16, f32_bits(value_bf16(a[lane])))
+EMU_FLOAT_STEP(f32_of_f16, emu_f32_result((float)value_f16(a[lane])))
+EMU_FLOAT_STEP(f32_of_bf16, emu_f32_result((float)value_bf16(a[lane])))
 
 ptx_step emu_step_half_convert_fast(ptx_type to, ptx_type from) {
   if (from == PTX_F32) return to == PTX_F16 ? f16_of_f32() : to == PTX_BF16 ? bf16_of_f32() : NULL;
