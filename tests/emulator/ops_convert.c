@@ -96,6 +96,7 @@ static bool bind_convert(ptx_binder *binder) {
   out->from = (uint8_t)from;
   out->flags = flags;
   out->step = is_exact_or_nearest(to, from, flags) ? emu_step_convert_fast(to, from) : NULL;
+  if (flags == (EMU_WHOLE | EMU_RZ)) out->step = emu_step_convert_cut(to, from);
   if (out->step == NULL) out->step = emu_step_convert;
   /* A whole number fills a wider register with its sign; of a wider register the low bits are read. */
   const ptx_operand *result = &binder->statement->operands[0];

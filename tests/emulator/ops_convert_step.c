@@ -154,3 +154,39 @@ ptx_step emu_step_convert_fast(ptx_type to, ptx_type from) {
     if (steps[i].to == to && steps[i].from == from) return steps[i].step();
   return emu_step_half_convert_fast(to, from);
 }
+
+/* To whole numbers, cut off: brought into the range first, so that the cast is defined. NaN is `nan`. */
+static inline uint64_t cut(double x, double least, double most, uint64_t nan) {
+  const double within = x > least ? x < most ? x : most : least;
+  return x != x ? nan : (uint64_t)(int64_t)within;
+}
+static inline uint64_t cut_s64(double x) {
+  return x >= 0x1p63 ? INT64_MAX : cut(x, -0x1p63, 0x1.fffffffffffffp62, (uint64_t)1 << 63);
+}
+static inline uint64_t cut_u64(double x) {
+  if (x >= 0x1p64) return UINT64_MAX;
+  return x >= 0x1p63 ? (uint64_t)(int64_t)(x - 0x1p63) | (uint64_t)1 << 63
+                     : cut(x, 0, 0x1.fffffffffffffp62, (uint64_t)1 << 63);
+}
+#define F32 (double)emu_f32_of(a[lane])
+#define F64 emu_f64_of(a[lane])
+EMU_FLOAT_STEP(s32_of_f32, cut(F32, -0x1p31, 0x1p31 - 1, 0) & (uint64_t)at->offset)
+EMU_FLOAT_STEP(s32_of_f64, cut(F64, -0x1p31, 0x1p31 - 1, ~(uint64_t)0 << 31) & (uint64_t)at->offset)
+EMU_FLOAT_STEP(u32_of_f32, cut(F32, 0, 0x1p32 - 1, 0))
+EMU_FLOAT_STEP(u32_of_f64, cut(F64, 0, 0x1p32 - 1, (uint64_t)1 << 31))
+EMU_FLOAT_STEP(s64_of_f32, cut_s64(F32))
+EMU_FLOAT_STEP(s64_of_f64, cut_s64(F64))
+EMU_FLOAT_STEP(u64_of_f32, cut_u64(F32))
+EMU_FLOAT_STEP(u64_of_f64, cut_u64(F64))
+
+ptx_step emu_step_convert_cut(ptx_type to, ptx_type from) {
+  if (from != PTX_F32 && from != PTX_F64) return NULL;
+  const bool is_f64 = from == PTX_F64;
+  switch (to) {
+    case PTX_S32: return is_f64 ? s32_of_f64() : s32_of_f32();
+    case PTX_U32: return is_f64 ? u32_of_f64() : u32_of_f32();
+    case PTX_S64: return is_f64 ? s64_of_f64() : s64_of_f32();
+    case PTX_U64: return is_f64 ? u64_of_f64() : u64_of_f32();
+    default: return NULL;
+  }
+}

@@ -89,6 +89,7 @@ void emu_step_convert(emu_warp *warp, const ptx_instruction *at, uint32_t mask);
 void emu_step_convert_two(emu_warp *warp, const ptx_instruction *at, uint32_t mask); /* a and b, packed */
 /* The fast step of one without flags but to nearest; NULL: there is none. */
 ptx_step emu_step_convert_fast(ptx_type to, ptx_type from);
+ptx_step emu_step_convert_cut(ptx_type to, ptx_type from); /* .rzi */
 ptx_step emu_step_half_convert_fast(ptx_type to, ptx_type from);
 
 /* Opcodes in several families or of another file. */
