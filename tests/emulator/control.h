@@ -27,6 +27,8 @@ typedef struct emu_control {
   void (*report_clear)(void);
   /* Off: addresses are still looked up, nothing else is checked. */
   void (*set_checks)(bool on);
+  /* Counts what launches do from now on, or no longer. */
+  void (*count_launches)(bool on);
   /* Of the latest launch that ended; NULL: there was none, or nobody counts. Valid until the next one ends.
    */
   const struct emu_counters *(*last_launch)(void);

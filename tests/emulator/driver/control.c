@@ -3,6 +3,7 @@
 
 #include "runtime/driver/host_state.h"
 #include "tests/emulator/checks.h"
+#include "tests/emulator/counters.h"
 
 static void wrote(lazy_driver_address address, size_t bytes) {
   pthread_mutex_lock(&lazyi_host.lock);
@@ -10,7 +11,6 @@ static void wrote(lazy_driver_address address, size_t bytes) {
   pthread_mutex_unlock(&lazyi_host.lock);
 }
 static void set_checks(bool on) { emu_checks_on = on; }
-static const struct emu_counters *last_launch(void) { return NULL; }
 
 extern LAZY_API const emu_control emu_control_table;
 const emu_control emu_control_table = {
@@ -28,5 +28,6 @@ const emu_control emu_control_table = {
     .report_text = emu_report_text,
     .report_clear = emu_report_clear,
     .set_checks = set_checks,
-    .last_launch = last_launch,
+    .count_launches = emu_count_launches,
+    .last_launch = emu_counters_latest,
 };

@@ -5,6 +5,7 @@
 #include "runtime/driver/host_state.h"
 #include "runtime/driver/host_tag.h"
 #include "tests/emulator/checks.h"
+#include "tests/emulator/counters.h"
 #include "tests/emulator/driver/driver.h"
 
 enum { MAX_BLOCK_Z = 64, COOPERATIVE = 1 };
@@ -174,6 +175,8 @@ static int begin(const lazyi_host_work *work) {
   if (result != LAZY_DRIVER_SUCCESS) {
     end_running(now);
     *work->state = NULL;
+  } else if (work->kernel != NULL) {
+    now->launch.counters = emu_counters_begin(&now->launch);
   }
   return result;
 }
@@ -181,7 +184,10 @@ static int begin(const lazyi_host_work *work) {
 static int end(const lazyi_host_work *work) {
   running *now = *work->state;
   int result = LAZY_DRIVER_SUCCESS;
-  if (work->kernel != NULL) result = atomic_load(&now->launch.fault);
+  if (work->kernel != NULL) {
+    result = atomic_load(&now->launch.fault);
+    emu_counters_end(now->launch.counters);
+  }
   end_running(now);
   *work->state = NULL;
   return result;
