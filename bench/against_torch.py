@@ -42,12 +42,18 @@ def uniform(dtype, count):
     buffer = torch.empty(count, dtype=dtype)
     return lambda: buffer.uniform_(-0.5, 0.5)
 
+def normal(dtype, count):
+    buffer = torch.empty(count, dtype=dtype)
+    return lambda: buffer.normal_(0, 0.5)
+
 print(json.dumps({
     'version': torch.__version__,
     'chain': median(first_forward(1000, 4), 5),
     'wide': median(first_forward(8, 4096), 3),
     'uniform_f32': median(uniform(torch.float32, 1 << 26), 3),
     'uniform_bf16': median(uniform(torch.bfloat16, 1 << 26), 3),
+    'normal_f32': median(normal(torch.float32, 1 << 26), 3),
+    'normal_bf16': median(normal(torch.bfloat16, 1 << 26), 3),
 }))
 """
 
@@ -59,8 +65,10 @@ ROWS = [
     ('8 x LazyLinear(4096): dry run, warm arena', 'first_forward', 'eight_of_4096_dry_run_warm', 'wide', 12),
     ('8 x LazyLinear(4096): forward, cold', 'first_forward', 'eight_of_4096_forward_cold', 'wide', None),
     ('8 x LazyLinear(4096): forward, warm arena', 'first_forward', 'eight_of_4096_forward_warm', 'wide', None),
-    ('draw 2^26 uniform f32', 'init', 'uniform_f32/67108864', 'uniform_f32', None),
-    ('draw 2^26 uniform bf16', 'init', 'uniform_bf16/67108864', 'uniform_bf16', None),
+    ('draw 2^26 uniform f32', 'init', 'uniform_f32/67108864', 'uniform_f32', 14),
+    ('draw 2^26 uniform bf16', 'init', 'uniform_bf16/67108864', 'uniform_bf16', 15),
+    ('draw 2^26 normal f32', 'init', 'normal_f32/67108864', 'normal_f32', 6),
+    ('draw 2^26 normal bf16', 'init', 'normal_bf16/67108864', 'normal_bf16', 20),
 ]
 
 

@@ -53,6 +53,9 @@ BENCH_OVER(uniform_f32, 2, 3, 4) { draw(state, LAZY_INIT_UNIFORM, LAZY_DTYPE_F32
 BENCH_OVER(uniform_bf16, 2, 3, 4) { draw(state, LAZY_INIT_UNIFORM, LAZY_DTYPE_BF16, 0); }
 BENCH_OVER(uniform_f16, 2, 3, 4) { draw(state, LAZY_INIT_UNIFORM, LAZY_DTYPE_F16, 0); }
 BENCH_OVER(uniform_f64, 2, 3, 4) { draw(state, LAZY_INIT_UNIFORM, LAZY_DTYPE_F64, 0); }
+BENCH_OVER(normal_f32, 2, 3, 4) { draw(state, LAZY_INIT_NORMAL, LAZY_DTYPE_F32, 0); }
+BENCH_OVER(normal_bf16, 2, 3, 4) { draw(state, LAZY_INIT_NORMAL, LAZY_DTYPE_BF16, 0); }
+BENCH_OVER(normal_f64, 2, 3, 4) { draw(state, LAZY_INIT_NORMAL, LAZY_DTYPE_F64, 0); }
 BENCH_OVER(constant_f32, 2, 3, 4) { draw(state, LAZY_INIT_CONSTANT, LAZY_DTYPE_F32, 0.1); }
 BENCH_OVER(zero_f32, 2, 3, 4) { draw(state, LAZY_INIT_CONSTANT, LAZY_DTYPE_F32, 0); }
 

@@ -58,7 +58,7 @@ LAZY_INLINE void fill_sets(const struct lazy_rule_call *call, uint64_t first, ui
 }
 #endif
 
-LAZY_KERNEL(lazy_k_infer_shapes) {
+LAZY_KERNEL_OF_FEW_BLOCKS(lazy_k_infer_shapes) {
   const struct lazy_shape_node *nodes = LAZY_AT(const struct lazy_shape_node, p.nodes);
   struct lazy_shape_error *errors = LAZY_AT(struct lazy_shape_error, p.errors);
   const uint64_t sets = (uint64_t)p.set_count;

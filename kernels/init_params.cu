@@ -7,8 +7,7 @@
 
 #include "kernels/key.h"
 #include "kernels/lot.cuh"
-#include "kernels/number.cuh"
-#include "kernels/philox.cuh"
+#include "kernels/normal.cuh"
 
 /* How a value of the stream, computed in f32 and never NaN, becomes an element. */
 LAZY_INLINE float f32_of(float x) { return x; }
@@ -37,15 +36,6 @@ UNIFORM_RULE(f32, float)
 UNIFORM_RULE(f16, uint16_t)
 UNIFORM_RULE(bf16, uint16_t)
 
-/* The signed whole number of two words, rounded once. */
-LAZY_INLINE double f64_of(uint32_t low, uint32_t high) {
-#if defined __CUDACC__ || defined __AVX512DQ__
-  return (double)(int64_t)(low | (uint64_t)high << 32);
-#else
-  /* Without an instruction for it: both parts are exact, and their sum is the rounding. */
-  return (double)(int32_t)high * 0x1p32 + (lazy_bits_f64(0x4330000000000000u | low) - 0x1p52);
-#endif
-}
 /* The same from 64-bit words, scale = h 2^-63: a block has two, low halves first. */
 LAZY_INLINE void uniform_f64(double *LAZY_RESTRICT values, uint64_t n, const lazy_philox_key *key, uint64_t e,
                              double center, double scale) {
@@ -54,8 +44,30 @@ LAZY_INLINE void uniform_f64(double *LAZY_RESTRICT values, uint64_t n, const laz
     uint32_t words[LAZY_LOT];
     lazy_philox_lot(words, key, (e + half) >> 1, 0, (m + 1) >> 1);
     LAZY_UNROLL for (uint64_t i = 0; i < m; i++) {
-      values[half + i] = f64_of(words[2 * i], words[2 * i + 1]) * scale + center;
+      values[half + i] = lazy_words_to_f64(words[2 * i], words[2 * i + 1]) * scale + center;
     }
+  }
+}
+
+/* mean + std z, multiplied and added with a rounding each. */
+#define NORMAL_RULE(name, T)                                                                      \
+  LAZY_INLINE void normal_##name(T *LAZY_RESTRICT values, uint64_t n, const lazy_philox_key *key, \
+                                 uint64_t e, float mean, float std) {                             \
+    float normal[LAZY_LOT];                                                                       \
+    lazy_normal_lot_f32(normal, key, e, (n + 3) >> 2);                                            \
+    LAZY_UNROLL for (uint64_t i = 0; i < n; i++) values[i] = name##_of(normal[i] * std + mean);   \
+  }
+NORMAL_RULE(f32, float)
+NORMAL_RULE(f16, uint16_t)
+NORMAL_RULE(bf16, uint16_t)
+
+LAZY_INLINE void normal_f64(double *LAZY_RESTRICT values, uint64_t n, const lazy_philox_key *key, uint64_t e,
+                            double mean, double std) {
+  LAZY_UNROLL for (uint64_t half = 0; half < n; half += LAZY_LOT / 2) {
+    const uint64_t m = n - half < LAZY_LOT / 2 ? n - half : LAZY_LOT / 2;
+    double normal[LAZY_LOT / 2];
+    lazy_normal_lot_f64(normal, key, e + half, (m + 1) >> 1);
+    LAZY_UNROLL for (uint64_t i = 0; i < m; i++) values[half + i] = normal[i] * std + mean;
   }
 }
 
@@ -135,6 +147,15 @@ LAZY_KERNEL(lazy_k_init_params) {
         case LAZY_DTYPE_F32: DRAW(float, uniform_f32, center, scale) break;
         case LAZY_DTYPE_F16: DRAW(uint16_t, uniform_f16, center, scale) break;
         case LAZY_DTYPE_BF16: DRAW(uint16_t, uniform_bf16, center, scale) break;
+      }
+    } else if (segment.rule == LAZY_INIT_NORMAL) {
+      const lazy_philox_key key = lazy_philox_prepare(lazy_key_mix(segment.path_hash, p.seed));
+      const float mean = (float)segment.a, std = (float)segment.b;
+      switch (segment.dtype) {
+        case LAZY_DTYPE_F64: DRAW(double, normal_f64, segment.a, segment.b) break;
+        case LAZY_DTYPE_F32: DRAW(float, normal_f32, mean, std) break;
+        case LAZY_DTYPE_F16: DRAW(uint16_t, normal_f16, mean, std) break;
+        case LAZY_DTYPE_BF16: DRAW(uint16_t, normal_bf16, mean, std) break;
       }
     }
   }

@@ -23,6 +23,10 @@
 #define LAZY_KERNEL(name)                                  \
   extern "C" __global__ void __launch_bounds__(LAZY_BLOCK) \
       name(const __grid_constant__ struct name##_params p)
+/* The same for a kernel whose grids are small: it takes registers rather than spill any. */
+#define LAZY_KERNEL_OF_FEW_BLOCKS(name)                       \
+  extern "C" __global__ void __launch_bounds__(LAZY_BLOCK, 1) \
+      name(const __grid_constant__ struct name##_params p)
 
 #define LAZY_EACH_THREAD(t) if (const uint32_t t = threadIdx.x; true)
 #define LAZY_PHASE(t)       if (const uint32_t t = (__syncthreads(), threadIdx.x); true)
@@ -87,6 +91,7 @@
   }                                                                                               \
   LAZY_INLINE void name##_body(const struct name##_params p,                                      \
                                __attribute__((unused)) const lazyi_host_block *lazy_block)
+#define LAZY_KERNEL_OF_FEW_BLOCKS(name) LAZY_KERNEL(name)
 
 /* A block's contiguous part [first, last) of the grid's work, and its runs: in forward order one plain loop,
    which the compiler vectorises, in the others every element by itself. */

@@ -11,6 +11,7 @@ LAZY_INLINE float lazy_bits_f32(uint32_t u) { return __uint_as_float(u); }
 LAZY_INLINE uint64_t lazy_f64_bits(double x) { return (uint64_t)__double_as_longlong(x); }
 LAZY_INLINE double lazy_bits_f64(uint64_t u) { return __longlong_as_double((long long)u); }
 LAZY_INLINE float lazy_sqrt_f32(float x) { return __fsqrt_rn(x); }
+LAZY_INLINE double lazy_sqrt_f64(double x) { return __dsqrt_rn(x); }
 
 #else
 
@@ -38,6 +39,7 @@ LAZY_INLINE double lazy_bits_f64(uint64_t u) {
   return x;
 }
 LAZY_INLINE float lazy_sqrt_f32(float x) { return sqrtf(x); }
+LAZY_INLINE double lazy_sqrt_f64(double x) { return sqrt(x); }
 
 #endif
 
@@ -101,6 +103,16 @@ LAZY_INLINE uint16_t lazy_f64_to_f16(double x) {
   const uint32_t normal = (uint32_t)((u - ((uint64_t)1008 << 52) + 0x1ffffffffffu + ((u >> 42) & 1u)) >> 42);
   const uint32_t large = u > 0x7ff0000000000000u ? 0x7e00u : 0x7c00u;
   return (uint16_t)(sign | (u >= 0x40effe0000000000u ? large : u < 0x3f10000000000000u ? subnormal : normal));
+}
+
+/* The signed whole number of two words, rounded once. */
+LAZY_INLINE double lazy_words_to_f64(uint32_t low, uint32_t high) {
+#if defined __CUDACC__ || defined __AVX512DQ__
+  return (double)(int64_t)(low | (uint64_t)high << 32);
+#else
+  /* Without an instruction for it: both parts are exact, and their sum is the rounding. */
+  return (double)(int32_t)high * 0x1p32 + (lazy_bits_f64(0x4330000000000000u | low) - 0x1p52);
+#endif
 }
 
 /* To whole numbers: toward zero, NaN is 0, and what does not fit becomes the nearest that does. */

@@ -70,14 +70,19 @@ enum lazy_init_rule {
   LAZY_INIT_NONE = 0,     /* memory is left as it is (values come from elsewhere) */
   LAZY_INIT_CONSTANT = 1, /* a = value */
   LAZY_INIT_UNIFORM = 2,  /* a = center, b = half width */
+  LAZY_INIT_NORMAL = 3,   /* a = mean, b = standard deviation */
 };
 
 /* How a ticket's a and b become a segment's: fans are known only once the shapes are. All in double, in
-   PyTorch's order of operations. */
+   PyTorch's order of operations. A deviation becomes NORMAL's as it stands and UNIFORM's half width by the
+   factor sqrt(3.0). */
 enum lazy_init_scale {
   LAZY_SCALE_GIVEN = 0,          /* a, b as they stand */
-  LAZY_SCALE_KAIMING_FAN_IN = 1, /* b = sqrt(3.0) * (b / sqrt(fan_in)), where b holds the gain */
-  LAZY_SCALE_RSQRT_FAN_IN = 2,   /* b = fan_in > 0 ? 1 / sqrt(fan_in) : 0 */
+  LAZY_SCALE_KAIMING_FAN_IN = 1, /* deviation b / sqrt(fan_in), where b holds the gain */
+  LAZY_SCALE_RSQRT_FAN_IN = 2,   /* b = fan_in > 0 ? 1 / sqrt(fan_in) : 0, whatever the rule */
+  LAZY_SCALE_KAIMING_FAN_OUT = 3,
+  LAZY_SCALE_XAVIER = 4, /* deviation b * sqrt(2.0 / (fan_in + fan_out)) */
+  LAZY_SCALE_COUNT
 };
 
 /* A parameter or buffer waiting for its values, in registration order. */

@@ -28,12 +28,21 @@ LAZY_RULE_INLINE int32_t segment_fail(struct lazy_shape_error *error, int32_t ti
   return code;
 }
 
-/* Half the width of a scaled rule. The order of operations is that of torch.nn.init.kaiming_uniform_ and of
-   Linear.reset_parameters, in double, so that float64 parameters get the same bounds to the last bit. */
-LAZY_RULE_INLINE double segment_half_width(uint32_t scale, lazy_dim fan_in, double gain) {
-  if (fan_in <= 0) return 0.0;
-  if (scale == LAZY_SCALE_KAIMING_FAN_IN) return sqrt(3.0) * (gain / sqrt((double)fan_in));
-  return 1.0 / sqrt((double)fan_in);
+/* Half the width of a scaled uniform, or the deviation of a scaled normal. The order of operations is that
+   of torch.nn.init and of Linear.reset_parameters, in double, so that float64 parameters get the same bounds
+   to the last bit. */
+LAZY_RULE_INLINE double segment_spread(uint32_t rule, uint32_t scale, lazy_dim fan_in, lazy_dim fan_out,
+                                       double gain) {
+  double fan = (double)(scale == LAZY_SCALE_KAIMING_FAN_OUT ? fan_out : fan_in);
+  if (scale == LAZY_SCALE_XAVIER) fan += (double)fan_out;
+  if (!(fan > 0.0)) return 0.0;
+  /* Two roundings in PyTorch's order; one division and one root serve all, for the GPU's sake. */
+  const int32_t xavier = scale == LAZY_SCALE_XAVIER;
+  const double above = xavier ? 2.0 : scale == LAZY_SCALE_RSQRT_FAN_IN ? 1.0 : gain;
+  const double below = xavier ? fan : sqrt(fan), ratio = above / below;
+  if (scale == LAZY_SCALE_RSQRT_FAN_IN) return ratio;
+  const double deviation = xavier ? gain * sqrt(ratio) : ratio;
+  return rule == LAZY_INIT_UNIFORM ? sqrt(3.0) * deviation : deviation;
 }
 
 /* Product of the sizes of a row from dim `first` of `rank` on, saturated. Rows have stride 1. */
@@ -64,14 +73,17 @@ LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket
   return LAZY_SHAPE_OK;
 }
 
-/* What is drawn into it. fan_in = size(1) times all after it, of the fan's row. */
+/* What is drawn into it. Of the fan's row: fan_in = size(1) times all after it, fan_out the same with size(0)
+   in size(1)'s place. */
 LAZY_RULE_INLINE void lazy_segment_scale(const struct lazy_init_ticket *ticket, const int64_t *rows,
                                          struct lazy_init_segment *segment) {
   double a = ticket->a, b = ticket->b;
   if (ticket->scale != LAZY_SCALE_GIVEN) {
     const int64_t *fan_row = rows + (int64_t)ticket->fan_slot * LAZY_ROW;
-    b = segment_half_width(ticket->scale, segment_product(fan_row, 1, (int32_t)fan_row[LAZY_ROW_RANK]), b);
-    if (ticket->host) a = -b;
+    const int32_t rank = (int32_t)fan_row[LAZY_ROW_RANK];
+    const lazy_dim fan_out = dim_mul(fan_row[LAZY_ROW_DIMS - rank], segment_product(fan_row, 2, rank));
+    b = segment_spread(ticket->rule, ticket->scale, segment_product(fan_row, 1, rank), fan_out, b);
+    if (ticket->host && ticket->rule == LAZY_INIT_UNIFORM) a = -b;
   }
   segment->path_hash = ticket->path_hash;
   segment->a = a;

@@ -61,12 +61,25 @@ static void drop(fixture *f) {
   lazyi_shape_table_clear(&f->table);
 }
 
+/* A scaled ticket's half width or deviation, of a matrix of the row's sizes. */
+static double spread_of(const struct lazy_init_ticket *t, const int64_t *row) {
+  const double in = (double)row[7], out = (double)row[6],
+               fan = t->scale == LAZY_SCALE_KAIMING_FAN_OUT ? out : in;
+  double deviation = 0;
+  if (t->scale == LAZY_SCALE_RSQRT_FAN_IN) return in > 0 ? 1 / sqrt(in) : 0;
+  if (t->scale == LAZY_SCALE_XAVIER && in + out > 0) deviation = t->b * sqrt(2 / (in + out));
+  else if (t->scale != LAZY_SCALE_XAVIER && fan > 0) deviation = t->b / sqrt(fan);
+  return t->rule == LAZY_INIT_UNIFORM ? sqrt(3.0) * deviation : deviation;
+}
+
 static void random_model(check_env *env, fixture *f, lazy_stream stream) {
   static const lazy_dtype floats[] = {LAZY_DTYPE_F64, LAZY_DTYPE_F32, LAZY_DTYPE_F16, LAZY_DTYPE_BF16};
   int count = (int)check_random_between(env, 1, 60);
   for (int i = 0; i < count; i++) {
-    lazy_init init = {.initializer = (lazy_initializer)check_random_below(env, 5),
-                      .a = check_random_unit(env)};
+    lazy_init init = {.initializer = (lazy_initializer)check_random_below(env, 9),
+                      .a = check_random_unit(env),
+                      .fan_mode = (lazy_fan_mode)check_random_below(env, 2),
+                      .nonlinearity = (lazy_nonlinearity)check_random_below(env, 5)};
     init.b = init.a + check_random_unit(env);
     lazy_shape shape = {.rank = 2};
     int64_t least = i == 0; /* not all are empty */
@@ -102,19 +115,20 @@ TEST_ON_DRIVERS(init_draw, torch_streams_draw_in_ticket_order) {
       CHECK_CASE("tensor %zu, rule %d", i, s->rule);
       if (s->rule == LAZY_INIT_CONSTANT) continue;
       memset(wanted, 0xa5, bytes); /* of rule NONE: nothing may touch it */
+      double spread = spread_of(t, f.table.rows.at + t->slot * LAZY_ROW);
+      const bool given = t->scale == LAZY_SCALE_GIVEN;
       if (s->rule == LAZY_INIT_UNIFORM) {
-        double fan = (double)f.table.rows.at[t->slot * LAZY_ROW + 7];
-        double bound = t->scale == LAZY_SCALE_KAIMING_FAN_IN ? sqrt(3.0) * (t->b / sqrt(fan)) : 1 / sqrt(fan);
-        bool given = t->scale == LAZY_SCALE_GIVEN;
         const lazyi_torch_uniform_options options = {.dtype = (lazy_dtype)s->dtype,
                                                      .fma = round % 2,
-                                                     .from = given     ? t->a
-                                                             : fan > 0 ? -bound
-                                                                       : 0,
-                                                     .to = given     ? t->b
-                                                           : fan > 0 ? bound
-                                                                     : 0};
+                                                     .from = given ? t->a : -spread,
+                                                     .to = given ? t->b : spread};
         lazyi_torch_uniform(&again, &options, s->count, wanted);
+      } else if (s->rule == LAZY_INIT_NORMAL) {
+        const lazyi_torch_normal_options options = {.dtype = (lazy_dtype)s->dtype,
+                                                    .fma = round % 2,
+                                                    .mean = given ? t->a : 0,
+                                                    .std = given ? t->b : spread};
+        lazyi_torch_normal(&again, &options, s->count, 0, s->count, wanted);
       }
       if (!EXPECT_BYTES_EQ(f.values + s->offset, wanted, bytes)) break;
     }
@@ -183,6 +197,7 @@ TEST_ON_DRIVERS(init_draw, keyed_is_one_launch) {
         bool poison = memcmp(values + e, "\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5", 8) == 0;
         bool held = s->rule == LAZY_INIT_NONE       ? poison
                     : s->rule == LAZY_INIT_CONSTANT ? values[e] == s->a
+                    : s->rule == LAZY_INIT_NORMAL   ? fabs(values[e] - s->a) <= s->b * 8.7
                                                     : fabs(values[e] - s->a) <= s->b * (1 + 1e-15);
         if (!held) {
           FAIL("tensor %zu element %llu is %g", i, (unsigned long long)e, values[e]);
@@ -192,6 +207,39 @@ TEST_ON_DRIVERS(init_draw, keyed_is_one_launch) {
     }
     drop(&f);
   }
+  close_fixture(&f);
+}
+
+/* Where a chunk would end within the last sixteen values of a normal, which are drawn last, it ends before
+   them. */
+TEST_ON_DRIVERS(init_draw, normal_values_do_not_depend_on_chunks) {
+  enum { CHUNK = 1 << 20 };
+  static const int64_t counts[] = {2 * CHUNK + 1, 2 * CHUNK + 15, 2 * CHUNK + 16, 2 * CHUNK - 1, 17};
+  const lazy_init unit = {.initializer = LAZY_INITIALIZER_NORMAL, .a = 0, .b = 1};
+  fixture f;
+  if (!open_fixture(env, &f)) return;
+  lazyi_torch_generator generator, again;
+  lazyi_torch_seed(&generator, 4);
+  again = generator;
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    add_tensor(&f, &unit, LAZY_STREAM_TORCH_CPU, LAZY_DTYPE_F32,
+               &(lazy_shape){.rank = 1, .dims = {counts[i]}});
+  if (settle(&f)) {
+    const lazyi_init_job job = {
+        .answer = &f.answer, .base = f.memory, .stream = LAZY_STREAM_TORCH_CPU, .generator = &generator};
+    EXPECT_OK(lazyi_init_draw(&f.core->launcher, &f.core->staging, &job, f.core->stream));
+    read_back(&f);
+    float *wanted = lazyi_memory_alloc((2 * CHUNK + 16) * sizeof *wanted);
+    const lazyi_torch_normal_options options = {.dtype = LAZY_DTYPE_F32, .std = 1};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+      CHECK_CASE("%lld values", (long long)counts[i]);
+      lazyi_torch_normal(&again, &options, (uint64_t)counts[i], 0, (size_t)counts[i], wanted);
+      EXPECT_BYTES_EQ(f.values + f.answer.segments[i].offset, wanted, (size_t)counts[i] * sizeof *wanted);
+    }
+    EXPECT_BYTES_EQ(&generator, &again, sizeof again);
+    lazyi_memory_free(wanted);
+  }
+  drop(&f);
   close_fixture(&f);
 }
 
@@ -233,6 +281,18 @@ TEST(init_draw, tickets_refuse_what_cannot_be_drawn) {
   EXPECT_OK(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket));
   EXPECT_EQ(ticket.a, 1.5);
   EXPECT_EQ(ticket.b, 0.5);
+  lazy_init normal = {.initializer = LAZY_INITIALIZER_NORMAL, .a = 1, .b = -1};
+  EXPECT_FAILS(lazyi_init_ticket(&normal, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "standard deviation -1");
+  lazy_init xavier = {.initializer = LAZY_INITIALIZER_XAVIER_NORMAL, .a = NAN};
+  EXPECT_FAILS(lazyi_init_ticket(&xavier, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "gain");
+  lazy_init strange = {.initializer = LAZY_INITIALIZER_KAIMING_NORMAL, .nonlinearity = (lazy_nonlinearity)9};
+  EXPECT_FAILS(lazyi_init_ticket(&strange, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "nonlinearity 9");
+  strange.initializer = (lazy_initializer)77;
+  EXPECT_FAILS(lazyi_init_ticket(&strange, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "initializer 77");
   lazy_init kaiming = {.initializer = LAZY_INITIALIZER_KAIMING_UNIFORM, .a = sqrt(5.0)};
   EXPECT_FAILS(lazyi_init_resolve(&kaiming, &(lazy_shape){.rank = 1, .dims = {4}}), LAZY_STATUS_OUT_OF_RANGE,
                "rank 1");

@@ -22,7 +22,16 @@ typedef struct golden_linear {
   int64_t in, out;
   uint64_t weight, bias;
 } golden_linear;
+typedef struct golden_normal {
+  int index; /* 0 seeds the generator */
+  uint64_t seed;
+  lazy_dtype dtype;
+  double mean, std;
+  size_t count;
+  uint64_t first, hash;
+} golden_normal;
 #include "tests/golden/torch_cpu.h"
+#include "tests/golden/torch_normal.h"
 
 static uint64_t fnv1a(const void *memory, size_t bytes) {
   uint64_t value = 0xcbf29ce484222325u;
@@ -47,6 +56,31 @@ TEST(init_torch, uniform_equals_pytorch) {
     memcpy(&first, values, bytes);
     EXPECT_EQ(first, g->first);
     if (!EXPECT_EQ(fnv1a(values, g->count * bytes), g->hash)) break;
+  }
+}
+
+/* Whole, and in the smallest pieces. */
+TEST(init_torch, normal_equals_pytorch) {
+  for (size_t room = 2 * LAZYI_TORCH_GROUP; room <= 10000; room = room == 10000 ? 10001 : 10000) {
+    lazyi_torch_generator generator;
+    for (size_t i = 0; i < sizeof golden_normals / sizeof *golden_normals; i++) {
+      const golden_normal *g = golden_normals + i;
+      CHECK_CASE("row %zu: seed %llu %s mean %g deviation %g, %zu values, pieces of %zu", i,
+                 (unsigned long long)g->seed, lazy_dtype_name(g->dtype), g->mean, g->std, g->count, room);
+      if (g->index == 0) lazyi_torch_seed(&generator, g->seed);
+      const lazyi_torch_normal_options options = {
+          .dtype = g->dtype, .fma = true, .mean = g->mean, .std = g->std};
+      size_t bytes = lazy_dtype_bytes(g->dtype);
+      uint64_t first = 0;
+      for (size_t done = 0, now; done < g->count; done += now) {
+        now = lazyi_torch_normal_piece(g->count - done, room);
+        ASSERT_GT(now, 0u);
+        lazyi_torch_normal(&generator, &options, g->count, done, now, (char *)values + done * bytes);
+      }
+      memcpy(&first, values, bytes);
+      EXPECT_EQ(first, g->first);
+      if (!EXPECT_EQ(fnv1a(values, g->count * bytes), g->hash)) return;
+    }
   }
 }
 

@@ -175,8 +175,8 @@ static inline void model_ticket(check_env *env, model *m, int32_t slot, int32_t 
       .slot = slot,
       .fan_slot = fan_slot,
       .dtype = dtypes[check_random_below(env, 6)],
-      .rule = (uint8_t)check_random_below(env, 3),
-      .scale = scaled ? (uint8_t)check_random_below(env, 3) : LAZY_SCALE_GIVEN,
+      .rule = (uint8_t)check_random_below(env, 4),
+      .scale = scaled ? (uint8_t)check_random_below(env, LAZY_SCALE_COUNT) : LAZY_SCALE_GIVEN,
       .host = check_random_below(env, 4) == 0,
       .path_hash = check_random(env),
       .a = check_random_unit(env),
@@ -277,10 +277,13 @@ static inline bool reference_segments(const lazyi_shape_table *table, const lazy
     const struct lazy_init_ticket *t = table->tickets.at + i;
     const lazy_shape *fan = shapes + t->fan_slot;
     int64_t count = reference_count(shapes + t->slot);
-    double fan_in = 1;
+    double fan_in = 1, fan_out = 1;
     if (shapes[t->slot].rank < 0 || count < 0 || (t->scale != LAZY_SCALE_GIVEN && fan->rank < 2))
       return false;
-    for (int32_t d = 1; d < fan->rank; d++) fan_in *= (double)fan->dims[d];
+    for (int32_t d = 0; d < fan->rank; d++) {
+      if (d != 0) fan_in *= (double)fan->dims[d];
+      if (d != 1) fan_out *= (double)fan->dims[d];
+    }
     struct lazy_init_segment s = {.offset = summary->extent_bytes,
                                   .count = (uint64_t)count,
                                   .path_hash = t->path_hash,
@@ -290,13 +293,15 @@ static inline bool reference_segments(const lazyi_shape_table *table, const lazy
                                   .dtype = t->dtype,
                                   .rule = t->rule,
                                   .host = t->host};
-    if (t->scale == LAZY_SCALE_KAIMING_FAN_IN) {
-      double deviation = t->b / sqrt(fan_in);
-      s.b = fan_in > 0 ? sqrt(3.0) * deviation : 0;
-    } else if (t->scale == LAZY_SCALE_RSQRT_FAN_IN) {
-      s.b = fan_in > 0 ? 1 / sqrt(fan_in) : 0;
-    }
-    if (t->host && t->scale != LAZY_SCALE_GIVEN) s.a = -s.b;
+    const double fan_of_mode = t->scale == LAZY_SCALE_KAIMING_FAN_OUT ? fan_out : fan_in;
+    double deviation = 0;
+    if (t->scale == LAZY_SCALE_XAVIER)
+      deviation = fan_in + fan_out > 0 ? t->b * sqrt(2 / (fan_in + fan_out)) : 0;
+    else if (t->scale != LAZY_SCALE_GIVEN) deviation = fan_of_mode > 0 ? t->b / sqrt(fan_of_mode) : 0;
+    if (t->scale == LAZY_SCALE_RSQRT_FAN_IN) s.b = fan_in > 0 ? 1 / sqrt(fan_in) : 0;
+    else if (t->scale != LAZY_SCALE_GIVEN)
+      s.b = t->rule == LAZY_INIT_UNIFORM ? sqrt(3.0) * deviation : deviation;
+    if (t->host && t->scale != LAZY_SCALE_GIVEN && t->rule == LAZY_INIT_UNIFORM) s.a = -s.b;
     segments[i] = s;
     summary->element_count += s.count;
     summary->extent_bytes += (s.count * (uint64_t)bytes[t->dtype] + 255) / 256 * 256;

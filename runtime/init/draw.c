@@ -33,24 +33,41 @@ static lazy_status close_chunk(drawing *d, bool drop) {
   return status;
 }
 
+/* The next elements of a segment, as many as `room` takes and the rule allows. */
+static size_t draw_piece(drawing *d, const struct lazy_init_segment *segment, uint64_t done, size_t room,
+                         void *out) {
+  const uint64_t left = segment->count - done;
+  const bool fma = d->job->stream == LAZY_STREAM_TORCH_CPU_FMA;
+  if (segment->rule == LAZY_INIT_NORMAL) {
+    const lazyi_torch_normal_options options = {
+        .dtype = (lazy_dtype)segment->dtype, .fma = fma, .mean = segment->a, .std = segment->b};
+    const size_t now = lazyi_torch_normal_piece(left, room);
+    lazyi_torch_normal(d->job->generator, &options, segment->count, done, now, out);
+    return now;
+  }
+  const lazyi_torch_uniform_options options = {
+      .dtype = (lazy_dtype)segment->dtype, .fma = fma, .from = segment->a, .to = segment->b};
+  const size_t now = left < room ? (size_t)left : room;
+  lazyi_torch_uniform(d->job->generator, &options, now, out);
+  return now;
+}
+
 /* Draws one segment, in as many chunks as it takes. */
 static lazy_status draw_segment(drawing *d, const struct lazy_init_segment *segment) {
-  const lazyi_torch_uniform_options options = {.dtype = (lazy_dtype)segment->dtype,
-                                               .fma = d->job->stream == LAZY_STREAM_TORCH_CPU_FMA,
-                                               .from = segment->a,
-                                               .to = segment->b};
-  size_t element_bytes = lazy_dtype_bytes(options.dtype);
+  const size_t element_bytes = lazy_dtype_bytes((lazy_dtype)segment->dtype);
+  const size_t least = segment->rule == LAZY_INIT_NORMAL ? 2 * LAZYI_TORCH_GROUP : 1;
   for (uint64_t done = 0; done < segment->count;) {
-    uint64_t place = segment->offset + done * element_bytes;
+    const uint64_t place = segment->offset + done * element_bytes, left = segment->count - done;
+    const size_t needed = (left < least ? (size_t)left : least) * element_bytes;
     bool reaches = d->room.memory != NULL && place - d->begin <= d->fill + GAP_BYTES &&
-                   place - d->begin + element_bytes <= d->room.bytes;
+                   place - d->begin + needed <= d->room.bytes;
     if (!reaches) {
       LAZY_TRY(close_chunk(d, false));
       LAZY_TRY(open_chunk(d, place));
     }
-    size_t at = (size_t)(place - d->begin), fits = (d->room.bytes - at) / element_bytes;
-    size_t now = segment->count - done < fits ? (size_t)(segment->count - done) : fits;
-    lazyi_torch_uniform(d->job->generator, &options, now, (unsigned char *)d->room.memory + at);
+    const size_t at = (size_t)(place - d->begin);
+    const size_t now = draw_piece(d, segment, done, (d->room.bytes - at) / element_bytes,
+                                  (unsigned char *)d->room.memory + at);
     d->fill = at + now * element_bytes;
     done += now;
   }

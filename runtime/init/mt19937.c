@@ -10,6 +10,8 @@ void lazyi_torch_seed(lazyi_torch_generator *generator, uint64_t seed) {
   state[0] = (uint32_t)seed;
   for (uint32_t i = 1; i < N; i++) state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
   generator->position = N;
+  generator->has_normal = 0;
+  generator->normal = 0;
 }
 
 INLINE uint32_t twisted(uint32_t high, uint32_t low) {

@@ -20,23 +20,67 @@ bool lazy_stream_parse(const char *name, lazy_stream *out_stream) {
   return false;
 }
 
-/* torch.nn.init.calculate_gain("leaky_relu", slope). */
-static double leaky_relu_gain(double slope) { return sqrt(2.0 / (1.0 + slope * slope)); }
+double lazy_init_gain(lazy_nonlinearity nonlinearity, double slope) {
+  switch (nonlinearity) {
+    case LAZY_NONLINEARITY_LEAKY_RELU: return sqrt(2.0 / (1.0 + slope * slope));
+    case LAZY_NONLINEARITY_RELU: return sqrt(2.0);
+    case LAZY_NONLINEARITY_TANH: return 5.0 / 3;
+    case LAZY_NONLINEARITY_SELU: return 3.0 / 4;
+    case LAZY_NONLINEARITY_LINEAR: return 1.0;
+  }
+  return NAN;
+}
+
+static bool is_random(lazy_initializer initializer) {
+  return initializer >= LAZY_INITIALIZER_UNIFORM && initializer <= LAZY_INITIALIZER_XAVIER_NORMAL;
+}
+
+/* What the kernels know of an initialiser: a rule, and how its spread follows from the fans. */
+static lazy_status scale_of(const lazy_init *init, uint8_t *out_rule, uint8_t *out_scale, double *out_gain) {
+  const bool normal = init->initializer == LAZY_INITIALIZER_KAIMING_NORMAL ||
+                      init->initializer == LAZY_INITIALIZER_XAVIER_NORMAL ||
+                      init->initializer == LAZY_INITIALIZER_NORMAL;
+  *out_rule = normal ? LAZY_INIT_NORMAL : LAZY_INIT_UNIFORM;
+  *out_scale = LAZY_SCALE_GIVEN;
+  *out_gain = 0;
+  switch (init->initializer) {
+    case LAZY_INITIALIZER_FAN_IN_UNIFORM: *out_scale = LAZY_SCALE_RSQRT_FAN_IN; break;
+    case LAZY_INITIALIZER_KAIMING_UNIFORM:
+    case LAZY_INITIALIZER_KAIMING_NORMAL:
+      if (!isfinite(init->a))
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "kaiming: a negative slope of %g", init->a);
+      *out_gain = lazy_init_gain(init->nonlinearity, init->a);
+      if (isnan(*out_gain) || (init->fan_mode != LAZY_FAN_MODE_IN && init->fan_mode != LAZY_FAN_MODE_OUT))
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "kaiming: nonlinearity %d, fan mode %d",
+                                (int)init->nonlinearity, (int)init->fan_mode);
+      *out_scale =
+          init->fan_mode == LAZY_FAN_MODE_OUT ? LAZY_SCALE_KAIMING_FAN_OUT : LAZY_SCALE_KAIMING_FAN_IN;
+      break;
+    case LAZY_INITIALIZER_XAVIER_UNIFORM:
+    case LAZY_INITIALIZER_XAVIER_NORMAL:
+      if (!isfinite(init->a) || init->a < 0)
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "xavier: a gain of %g", init->a);
+      *out_gain = init->a;
+      *out_scale = LAZY_SCALE_XAVIER;
+      break;
+    default: break;
+  }
+  return LAZY_STATUS_OK;
+}
 
 lazy_status lazyi_init_ticket(const lazy_init *init, lazy_stream stream, lazy_dtype dtype, int32_t slot,
                               int32_t fan_slot, uint64_t path_hash, struct lazy_init_ticket *out_ticket) {
-  bool random = init->initializer == LAZY_INITIALIZER_UNIFORM ||
-                init->initializer == LAZY_INITIALIZER_KAIMING_UNIFORM ||
-                init->initializer == LAZY_INITIALIZER_FAN_IN_UNIFORM;
+  bool random = is_random(init->initializer);
   if (random && !lazy_dtype_is_float(dtype))
     return lazy_status_fail(LAZY_STATUS_INVALID_TYPE,
                             "random values of type %s; wanted a floating-point type", lazy_dtype_name(dtype));
   struct lazy_init_ticket ticket = {.slot = slot,
                                     .fan_slot = fan_slot,
                                     .dtype = (uint8_t)dtype,
-                                    .rule = random ? LAZY_INIT_UNIFORM : LAZY_INIT_NONE,
+                                    .rule = LAZY_INIT_NONE,
                                     .host = random && stream != LAZY_STREAM_KEYED,
                                     .path_hash = path_hash};
+  if (random) LAZY_TRY(scale_of(init, &ticket.rule, &ticket.scale, &ticket.b));
   switch (init->initializer) {
     case LAZY_INITIALIZER_EMPTY: break;
     case LAZY_INITIALIZER_CONSTANT:
@@ -49,30 +93,36 @@ lazy_status lazyi_init_ticket(const lazy_init *init, lazy_stream stream, lazy_dt
       ticket.a = ticket.host ? init->a : init->a / 2 + init->b / 2;
       ticket.b = ticket.host ? init->b : init->b / 2 - init->a / 2;
       break;
-    case LAZY_INITIALIZER_KAIMING_UNIFORM:
-      if (!isfinite(init->a))
-        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "kaiming_uniform: a negative slope of %g",
-                                init->a);
-      ticket.scale = LAZY_SCALE_KAIMING_FAN_IN;
-      ticket.b = leaky_relu_gain(init->a);
+    case LAZY_INITIALIZER_NORMAL:
+      if (!isfinite(init->a) || !isfinite(init->b) || init->b < 0)
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
+                                "normal values of mean %g and standard deviation %g", init->a, init->b);
+      ticket.a = init->a;
+      ticket.b = init->b;
       break;
-    case LAZY_INITIALIZER_FAN_IN_UNIFORM: ticket.scale = LAZY_SCALE_RSQRT_FAN_IN; break;
-    default: return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "initializer %d", (int)init->initializer);
+    default:
+      if (!random)
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "initializer %d", (int)init->initializer);
   }
   *out_ticket = ticket;
   return LAZY_STATUS_OK;
 }
 
 lazy_status lazyi_init_resolve(lazy_init *init, const lazy_shape *fan_shape) {
-  bool kaiming = init->initializer == LAZY_INITIALIZER_KAIMING_UNIFORM;
-  if (!kaiming && init->initializer != LAZY_INITIALIZER_FAN_IN_UNIFORM) return LAZY_STATUS_OK;
+  uint8_t rule, scale;
+  double gain;
+  if (!is_random(init->initializer)) return LAZY_STATUS_OK;
+  LAZY_TRY(scale_of(init, &rule, &scale, &gain));
+  if (scale == LAZY_SCALE_GIVEN) return LAZY_STATUS_OK;
   if (fan_shape->rank < 2)
     return lazy_status_fail(LAZY_STATUS_OUT_OF_RANGE, "the fan of a tensor of rank %d; wanted at least 2",
                             (int)fan_shape->rank);
-  lazy_dim fan_in = 1;
-  for (int32_t i = 1; i < fan_shape->rank; i++) fan_in = dim_mul(fan_in, fan_shape->dims[i]);
-  double bound = segment_half_width(kaiming ? LAZY_SCALE_KAIMING_FAN_IN : LAZY_SCALE_RSQRT_FAN_IN, fan_in,
-                                    kaiming ? leaky_relu_gain(init->a) : 0);
-  *init = (lazy_init){.initializer = LAZY_INITIALIZER_UNIFORM, .a = -bound, .b = bound};
+  lazy_dim receptive = 1;
+  for (int32_t i = 2; i < fan_shape->rank; i++) receptive = dim_mul(receptive, fan_shape->dims[i]);
+  const double spread = segment_spread(rule, scale, dim_mul(fan_shape->dims[1], receptive),
+                                       dim_mul(fan_shape->dims[0], receptive), gain);
+  *init = rule == LAZY_INIT_NORMAL
+              ? (lazy_init){.initializer = LAZY_INITIALIZER_NORMAL, .b = spread}
+              : (lazy_init){.initializer = LAZY_INITIALIZER_UNIFORM, .a = -spread, .b = spread};
   return LAZY_STATUS_OK;
 }

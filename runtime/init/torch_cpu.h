@@ -1,4 +1,4 @@
-/* The numbers of PyTorch's CPU generator: mt19937 and uniform_, bit for bit, drawn on the host. */
+/* The numbers of PyTorch's CPU generator: mt19937, uniform_ and normal_, bit for bit, drawn on the host. */
 #ifndef LAZYI_INIT_TORCH_CPU_H
 #define LAZYI_INIT_TORCH_CPU_H
 
@@ -9,7 +9,9 @@ enum { LAZYI_TORCH_WORDS = 624 };
 /* The whole state: copy it to save it, copy it back to rewind. */
 typedef struct lazyi_torch_generator {
   uint32_t state[LAZYI_TORCH_WORDS];
-  uint32_t position; /* words of `state` used up; LAZYI_TORCH_WORDS = all */
+  uint32_t position;   /* words of `state` used up; LAZYI_TORCH_WORDS = all */
+  uint32_t has_normal; /* `normal` is the next of the values that normal_ draws one by one */
+  double normal;
 } lazyi_torch_generator;
 
 /* As torch.manual_seed: only the low 32 bits of the seed count. */
@@ -36,5 +38,23 @@ typedef struct lazyi_torch_uniform_options {
    pieces does not change its values. */
 void lazyi_torch_uniform(lazyi_torch_generator *generator, const lazyi_torch_uniform_options *options,
                          size_t count, void *out_values);
+
+enum { LAZYI_TORCH_GROUP = 16 };
+
+typedef struct lazyi_torch_normal_options {
+  lazy_dtype dtype; /* f64, f32, f16 or bf16 */
+  bool fma;         /* the last multiply and add in one rounding; f32 in groups has always been fused */
+  double mean, std;
+} lazyi_torch_normal_options;
+
+/* Elements first .. first + count - 1 of tensor.normal_(mean, std) with `total` elements. Pieces must follow
+   one another and be cut as lazyi_torch_normal_piece says. f64, f16 and bf16 take logarithms and angles from
+   the C library, as PyTorch does, so their last bits are those of its build. Source: normal_fill and
+   normal_kernel of ATen/native/cpu/DistributionTemplates.h. */
+void lazyi_torch_normal(lazyi_torch_generator *generator, const lazyi_torch_normal_options *options,
+                        uint64_t total, uint64_t first, size_t count, void *out_values);
+/* How many of `left` elements make the next piece where there is room for `room`: all, or a multiple of
+   LAZYI_TORCH_GROUP; 0 only if room is below two groups. */
+size_t lazyi_torch_normal_piece(uint64_t left, size_t room);
 
 #endif
