@@ -17,16 +17,16 @@ static inline uint64_t bits64(double x, uint64_t a, uint64_t b, uint64_t c) {
 #define A32 emu_f32_of(a[lane])
 #define B32 emu_f32_of(b[lane])
 #define C32 emu_f32_of(c[lane])
-EMU_FLOAT_STEP(add_f32, emu_f32_result(A32 + B32))
-EMU_FLOAT_STEP(sub_f32, emu_f32_result(A32 - B32))
-EMU_FLOAT_STEP(mul_f32, emu_f32_result(A32 *B32))
-EMU_FLOAT_STEP(fma_f32, emu_f32_result(fmaf(A32, B32, C32)))
-EMU_FLOAT_STEP(div_f32, emu_f32_result(A32 / B32))
-EMU_FLOAT_STEP(rcp_f32, emu_f32_result(1.f / A32))
-EMU_FLOAT_STEP(sqrt_f32, emu_f32_result(sqrtf(A32)))
-EMU_FLOAT_STEP(neg_f32, (a[lane] & 0xffffffff) ^ 0x80000000)
-EMU_FLOAT_STEP(abs_f32, a[lane] & 0x7fffffff)
-EMU_FLOAT_STEP(copysign_f32, (b[lane] & 0x7fffffff) | (a[lane] & 0x80000000))
+EMU_STEP(add_f32, emu_f32_result(A32 + B32))
+EMU_STEP(sub_f32, emu_f32_result(A32 - B32))
+EMU_STEP(mul_f32, emu_f32_result(A32 *B32))
+EMU_STEP(fma_f32, emu_f32_result(fmaf(A32, B32, C32)))
+EMU_STEP(div_f32, emu_f32_result(A32 / B32))
+EMU_STEP(rcp_f32, emu_f32_result(1.f / A32))
+EMU_STEP(sqrt_f32, emu_f32_result(sqrtf(A32)))
+EMU_STEP(neg_f32, (a[lane] & 0xffffffff) ^ 0x80000000)
+EMU_STEP(abs_f32, a[lane] & 0x7fffffff)
+EMU_STEP(copysign_f32, (b[lane] & 0x7fffffff) | (a[lane] & 0x80000000))
 
 /* Of equal numbers, 0 and -0 differ: the bits of both, or what they share. */
 static inline uint64_t min32(uint64_t a, uint64_t b) {
@@ -39,22 +39,22 @@ static inline uint64_t max32(uint64_t a, uint64_t b) {
   const uint64_t numbers = x > y ? a : x < y ? b : a & b;
   return (x != x ? y != y ? 0x7fffffff : b : y != y ? a : numbers) & 0xffffffff;
 }
-EMU_FLOAT_STEP(min_f32, min32(a[lane], b[lane]))
-EMU_FLOAT_STEP(max_f32, max32(a[lane], b[lane]))
+EMU_STEP(min_f32, min32(a[lane], b[lane]))
+EMU_STEP(max_f32, max32(a[lane], b[lane]))
 
 #define A64 emu_f64_of(a[lane])
 #define B64 emu_f64_of(b[lane])
 #define C64 emu_f64_of(c[lane])
-EMU_FLOAT_STEP(add_f64, bits64(A64 + B64, a[lane], b[lane], 0))
-EMU_FLOAT_STEP(sub_f64, bits64(A64 - B64, a[lane], b[lane], 0))
-EMU_FLOAT_STEP(mul_f64, bits64(A64 *B64, a[lane], b[lane], 0))
-EMU_FLOAT_STEP(fma_f64, bits64(fma(A64, B64, C64), a[lane], b[lane], c[lane]))
-EMU_FLOAT_STEP(div_f64, bits64(A64 / B64, a[lane], b[lane], 0))
-EMU_FLOAT_STEP(rcp_f64, bits64(1. / A64, a[lane], 0, 0))
-EMU_FLOAT_STEP(sqrt_f64, bits64(sqrt(A64), a[lane], 0, 0))
-EMU_FLOAT_STEP(neg_f64, a[lane] ^ (uint64_t)1 << 63)
-EMU_FLOAT_STEP(abs_f64, a[lane] & ~((uint64_t)1 << 63))
-EMU_FLOAT_STEP(copysign_f64, (b[lane] & ~((uint64_t)1 << 63)) | (a[lane] & (uint64_t)1 << 63))
+EMU_STEP(add_f64, bits64(A64 + B64, a[lane], b[lane], 0))
+EMU_STEP(sub_f64, bits64(A64 - B64, a[lane], b[lane], 0))
+EMU_STEP(mul_f64, bits64(A64 *B64, a[lane], b[lane], 0))
+EMU_STEP(fma_f64, bits64(fma(A64, B64, C64), a[lane], b[lane], c[lane]))
+EMU_STEP(div_f64, bits64(A64 / B64, a[lane], b[lane], 0))
+EMU_STEP(rcp_f64, bits64(1. / A64, a[lane], 0, 0))
+EMU_STEP(sqrt_f64, bits64(sqrt(A64), a[lane], 0, 0))
+EMU_STEP(neg_f64, a[lane] ^ (uint64_t)1 << 63)
+EMU_STEP(abs_f64, a[lane] & ~((uint64_t)1 << 63))
+EMU_STEP(copysign_f64, (b[lane] & ~((uint64_t)1 << 63)) | (a[lane] & (uint64_t)1 << 63))
 
 static inline uint64_t min64(uint64_t a, uint64_t b) {
   const double x = emu_f64_of(a), y = emu_f64_of(b);
@@ -66,8 +66,8 @@ static inline uint64_t max64(uint64_t a, uint64_t b) {
   const uint64_t numbers = x > y ? a : x < y ? b : a & b;
   return x != x ? y != y ? 0xfff8000000000000 : b : y != y ? a : numbers;
 }
-EMU_FLOAT_STEP(min_f64, min64(a[lane], b[lane]))
-EMU_FLOAT_STEP(max_f64, max64(a[lane], b[lane]))
+EMU_STEP(min_f64, min64(a[lane], b[lane]))
+EMU_STEP(max_f64, max64(a[lane], b[lane]))
 
 ptx_step emu_step_fast(emu_operation operation, emu_format format) {
   static ptx_step (*const steps[][2])(void) = {
@@ -90,10 +90,10 @@ static inline uint64_t flush(uint64_t bits) {
 #define A_FTZ emu_f32_of(flush(a[lane]))
 #define B_FTZ emu_f32_of(flush(b[lane]))
 #define C_FTZ emu_f32_of(flush(c[lane]))
-EMU_FLOAT_STEP(add_ftz, flush(emu_f32_result(A_FTZ + B_FTZ)))
-EMU_FLOAT_STEP(sub_ftz, flush(emu_f32_result(A_FTZ - B_FTZ)))
-EMU_FLOAT_STEP(mul_ftz, flush(emu_f32_result(A_FTZ *B_FTZ)))
-EMU_FLOAT_STEP(fma_ftz, flush(emu_f32_result(fmaf(A_FTZ, B_FTZ, C_FTZ))))
+EMU_STEP(add_ftz, flush(emu_f32_result(A_FTZ + B_FTZ)))
+EMU_STEP(sub_ftz, flush(emu_f32_result(A_FTZ - B_FTZ)))
+EMU_STEP(mul_ftz, flush(emu_f32_result(A_FTZ *B_FTZ)))
+EMU_STEP(fma_ftz, flush(emu_f32_result(fmaf(A_FTZ, B_FTZ, C_FTZ))))
 
 ptx_step emu_step_fast_ftz(emu_operation operation) {
   static ptx_step (*const steps[])(void) = {

@@ -39,16 +39,15 @@ static inline double fused(double x, double y, double z) {
   return emu_f64_of(is_cut ? bits + toward : bits);
 }
 
-#define STEPS(name, format, operation)                                                                   \
-  static inline uint64_t name##_##format(uint64_t a, uint64_t b, uint64_t c) {                           \
-    const double x = value_##format(a), y = value_##format(b), z = value_##format(c);                    \
-    (void)y, (void)z;                                                                                    \
-    return bits_##format(operation);                                                                     \
-  }                                                                                                      \
-  EMU_FLOAT_STEP(one_##name##_##format, name##_##format(a[lane], b[lane], c[lane]))                      \
-  EMU_FLOAT_STEP(two_##name##_##format, name##_##format(a[lane], b[lane], c[lane]) |                     \
-                                            name##_##format(a[lane] >> 16, b[lane] >> 16, c[lane] >> 16) \
-                                                << 16)
+#define STEPS(name, format, operation)                                                \
+  static inline uint64_t name##_##format(uint64_t a, uint64_t b, uint64_t c) {        \
+    const double x = value_##format(a), y = value_##format(b), z = value_##format(c); \
+    (void)y, (void)z;                                                                 \
+    return bits_##format(operation);                                                  \
+  }                                                                                   \
+  EMU_STEP(one_##name##_##format, name##_##format(a[lane], b[lane], c[lane]))         \
+  EMU_STEP(two_##name##_##format, name##_##format(a[lane], b[lane], c[lane]) |        \
+                                      name##_##format(a[lane] >> 16, b[lane] >> 16, c[lane] >> 16) << 16)
 #define BOTH(name, operation) \
   STEPS(name, f16, operation) \
   STEPS(name, bf16, operation)
@@ -68,10 +67,10 @@ ptx_step emu_step_half_fast(emu_operation operation, emu_format format, bool is_
 }
 
 /* Conversions from f32 and to it. */
-EMU_FLOAT_STEP(f16_of_f32, bits_f16((double)emu_f32_of(a[lane])))
-EMU_FLOAT_STEP(bf16_of_f32, bits_bf16((double)emu_f32_of(a[lane])))
-EMU_FLOAT_STEP(f32_of_f16, emu_f32_result((float)value_f16(a[lane])))
-EMU_FLOAT_STEP(f32_of_bf16, emu_f32_result((float)value_bf16(a[lane])))
+EMU_STEP(f16_of_f32, bits_f16((double)emu_f32_of(a[lane])))
+EMU_STEP(bf16_of_f32, bits_bf16((double)emu_f32_of(a[lane])))
+EMU_STEP(f32_of_f16, emu_f32_result((float)value_f16(a[lane])))
+EMU_STEP(f32_of_bf16, emu_f32_result((float)value_bf16(a[lane])))
 
 ptx_step emu_step_half_convert_fast(ptx_type to, ptx_type from) {
   if (from == PTX_F32) return to == PTX_F16 ? f16_of_f32() : to == PTX_BF16 ? bf16_of_f32() : NULL;
