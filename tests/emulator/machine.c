@@ -11,6 +11,7 @@ enum {
   QUANTUM = 4096,         /* instructions of a warp before the next warp's turn */
   QUANTUM_TOGETHER = 256, /* of a block that others may be waiting for */
   LONG = 1 << 20,         /* instructions of a block after which it may be waiting for one not begun yet */
+  SHORT = 1 << 14,        /* where this turned out to be so */
   RESIDENT = 128,         /* blocks of a thread of the host, unless they are to be there together */
   PATIENCE = 120,         /* seconds without any progress: LAZYRT_EMULATOR_PATIENCE */
 };
@@ -152,6 +153,15 @@ static void end_block(emu_worker *worker, emu_running **place) {
   worker->resident_count--;
 }
 
+/* A block that came since has ended, and the others still run: they may well wait for the next one. If it
+   runs as long as they do, blocks of this kernel just take long. */
+static void learn(emu_worker *worker) {
+  const bool grows = worker->resident_count > worker->stood;
+  worker->stood = worker->resident_count;
+  if (grows && worker->patience < LONG) worker->patience *= 2;
+  else if (!grows && worker->patience > SHORT) worker->patience /= 8;
+}
+
 /* A round of every resident block. Yields whether another block should come: all of them wait for something,
    or may do so. */
 static bool run_resident(emu_worker *worker) {
@@ -166,17 +176,18 @@ static bool run_resident(emu_worker *worker) {
       end_block(worker, place);
       all_stand = false;
     } else {
-      all_stand &= together || !now.awake || running->ran >= LONG;
+      all_stand &= together || !now.awake || running->ran >= worker->patience;
       place = &running->next;
     }
   }
   if (!all_stand || together) return all_stand;
   for (emu_running *at = worker->resident; at != NULL; at = at->next) at->ran = 0;
+  learn(worker);
   return worker->resident_count < RESIDENT;
 }
 
 void emu_launch_work(emu_launch *launch) {
-  emu_worker worker = {.launch = launch, .code = launch->entry->module->ptx->code};
+  emu_worker worker = {.launch = launch, .code = launch->entry->module->ptx->code, .patience = LONG};
   watch patient = {.patience = patience()};
   if (launch->counters != NULL) worker.counts = calloc(launch->counters->count, sizeof *worker.counts);
   bool left = true, more = true; /* blocks are left; one should come */

@@ -55,8 +55,8 @@ struct emu_worker {
   const ptx_instruction *code;
   emu_count *counts; /* by instruction, from `first`; NULL: nobody counts */
   emu_running *resident, *idle;
-  uint32_t resident_count;
-  uint64_t seed;
+  uint32_t resident_count, stood; /* now; when all of them last seemed to wait */
+  uint64_t patience;              /* instructions of a block after which it seems to wait for another one */
 };
 
 /* ---- entry.c ---- */
