@@ -129,6 +129,7 @@ void ptx_read_function(ptx_reader *reader, bool is_entry) {
     if (function->has_body) ptx_fail(reader, line, "'%s' is defined twice", name->text);
     read.has_body = true;
     read.first = (uint32_t)reader->code.count;
+    reader->source_line = reader->source_file = 0;
     ptx_read_body(reader);
   }
   ptx_scope_close(reader);
