@@ -90,7 +90,7 @@ static uint64_t read_list(const filler *fill, uint32_t level, uint64_t start) {
     const uint32_t line = reader->lexer.token.line;
     if (at >= end) ptx_fail(reader, line, "more initial values than '%s' has elements", fill->variable->name);
     if (ptx_at_sign(reader, '{')) {
-      if (level > fill->dims->count || (at - start) % within != 0)
+      if (level >= fill->dims->count || (at - start) % within != 0)
         ptx_fail(reader, line, "a list of initial values where an element is expected");
       read_list(fill, level + 1, at);
       at += within;

@@ -164,6 +164,7 @@ bool ptx_number_bits(bool is_float, ptx_type literal, uint64_t bits, double numb
     *out_bits = bytes < 8 ? bits & ((UINT64_C(1) << bytes * 8) - 1) : bits;
     return true;
   }
+  if (type >= PTX_U8 && type <= PTX_S64) return false;
   if (bytes == 4 && type != PTX_F16X2 && type != PTX_BF16X2) {
     *out_bits = literal == PTX_F32 ? bits : float_bits((float)number);
     return true;
