@@ -97,6 +97,7 @@ struct emu_warp {
   uint32_t lanes;            /* that exist */
   uint32_t live;             /* that have not exited */
   uint32_t waiting;          /* live lanes that wait at their pc: for others of the warp, or a barrier */
+  uint32_t carry;            /* of add.cc and its kin: a bit for each lane */
   uint32_t pc[PTX_LANES];    /* where each live lane stands; of the running ones it is set when they stop */
   uint32_t epoch[PTX_LANES]; /* checkers: counts syncwarps of each lane */
   void *machine;             /* the machine's own */
