@@ -6,7 +6,7 @@
 
 /* Of one instruction. */
 typedef struct emu_count {
-  uint64_t warps, threads; /* carried out: by warps, by their threads */
+  uint64_t warps, threads; /* warps that came by, and threads of theirs that carried it out */
   uint64_t splits;         /* branches that a part of a warp's threads took */
   uint64_t accesses;       /* of global memory, by warps */
   uint64_t bytes, sectors; /* that their threads wanted; of 32 bytes, that they touched */

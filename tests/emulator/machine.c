@@ -45,10 +45,10 @@ static uint64_t nth(const emu_launch *launch, uint64_t seed, uint64_t n, uint64_
 
 /* ---- blocks that wait for ever ---- */
 
-static uint64_t seconds(void) {
+static uint64_t milliseconds(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec;
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 typedef struct watch {
@@ -80,12 +80,12 @@ static void look_at_watch(const emu_worker *worker, watch *now) {
   enum { ROUNDS = 64 };
   const uint64_t progress = atomic_load_explicit(&worker->launch->progress, memory_order_relaxed);
   if (++now->rounds % ROUNDS != 0) return;
-  const uint64_t time = seconds();
+  const uint64_t time = milliseconds();
   if (progress != now->progress || now->since == 0) {
     now->progress = progress;
     now->since = time;
-  } else if (time - now->since >= now->patience) {
-    tell_deadlock(worker, time - now->since);
+  } else if (time - now->since >= 1000 * now->patience) {
+    tell_deadlock(worker, (time - now->since) / 1000);
   }
 }
 

@@ -75,8 +75,8 @@ static void count_memory(const emu_warp *warp, const ptx_instruction *at, uint32
 
 static void count_step(const emu_warp *warp, const ptx_instruction *at, uint32_t mask, uint32_t active,
                        emu_count *count) {
-  if (active == 0) return;
   count->warps++;
+  if (active == 0) return;
   count->threads += (unsigned)__builtin_popcount(active);
   if (at->step == emu_step_branch) count->splits += active != mask;
   else if ((at->kind == PTX_CLASS_MEMORY || at->kind == PTX_CLASS_ATOMIC) &&
