@@ -1,6 +1,5 @@
 /* Litmus kernels of the language: memory, calls, division, printf. See emulator_litmus_test.c. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "tests/emulator_rig.h"
 
@@ -226,32 +225,13 @@ TEST(emulator_litmus, division) { rig_each(env, "divide", "75 100", divides); }
 
 /* ---- printf, assert, trap ---- */
 
-/* What the launch wrote to the standard output. */
-static void capture(emu_rig *rig, const char *kernel, unsigned threads, void **parameters, char *text,
-                    size_t room) {
-  const char *path = check_path(rig->env, "printed");
-  (void)fflush(stdout);
-  const int kept = dup(STDOUT_FILENO);
-  FILE *file = fopen(path, "w+e");
-  ASSERT_TRUE(kept >= 0 && file != NULL);
-  ASSERT_TRUE(dup2(fileno(file), STDOUT_FILENO) >= 0);
-  const int result = rig_launch(rig, kernel, RIG_LINE(1, threads), parameters);
-  (void)fflush(stdout);
-  EXPECT_TRUE(dup2(kept, STDOUT_FILENO) >= 0);
-  (void)close(kept);
-  EXPECT_EQ(result, 0);
-  rewind(file);
-  text[fread(text, 1, room - 1, file)] = '\0';
-  (void)fclose(file);
-}
-
 static void prints(check_env *env, emu_rig *rig) {
   double values[40];
   uint32_t count = 35;
   char text[8192], line[128];
   for (int i = 0; i < 40; i++) values[i] = (double)check_random_between(env, -100000, 100000) / 8;
   lazy_driver_address in = rig_put(rig, values, sizeof values);
-  capture(rig, "print", 40, (void *[]){&in, &count}, text, sizeof text);
+  rig_capture(rig, "print", RIG_LINE(1, 40), (void *[]){&in, &count}, text, sizeof text);
   size_t length = 0;
   for (uint32_t i = 0; i < count; i++) { /* in any order, each line whole */
     length +=

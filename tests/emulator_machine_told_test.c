@@ -95,6 +95,36 @@ TEST(emulator_machine_told, refused_at_load) {
   refused(env, PTX_HEAD PTX_BEGIN("k", "") "mov.u32 %r1, 0;\nbra nowhere;\n" PTX_END);
 }
 
+/* ---- printf ---- */
+
+/* Every kind of conversion: the arguments lie in memory of the thread, each aligned as large as it is. */
+static const char prints[] = PTX_HEAD
+    ".extern .func (.param .b32 r) vprintf(.param .b64 format, .param .b64 arguments);\n"
+    ".global .align 1 .b8 text[64] = {91,37,100,124,37,45,54,117,124,37,42,100,124,37,46,50,102,124,37,115,124,37,108,108,120,"
+    "124,37,99,124,37,46,51,115,124,37,103,93,37,37,10};\n" /* [%d|%-6u|%*d|%.2f|%s|%llx|%c|%.3s|%g]%%\n */
+    ".global .align 1 .b8 word[6] = {104,101,108,108,111};\n" PTX_BEGIN(
+        "k", ".local .align 8 .b8 list[72];")
+    "cvta.global.u64 %rd2, text;\ncvta.global.u64 %rd3, word;\ncvta.local.u64 %rd4, list;\n"
+    "st.local.u32 [list], -5;\nst.local.u32 [list+4], 77;\nst.local.u32 [list+8], 4;\nst.local.u32 [list+12], 9;\n"
+    "st.local.f64 [list+16], 0d400921FB54442D18;\nst.local.u64 [list+24], %rd3;\n"
+    "st.local.u64 [list+32], 0x123456789abcdef0;\nst.local.u32 [list+40], 122;\n"
+    "st.local.u64 [list+48], %rd3;\nst.local.f64 [list+56], 0d3FE0000000000000;\n"
+    "{ .param .b64 a;\nst.param.b64 [a], %rd2;\n.param .b64 b;\nst.param.b64 [b], %rd4;\n.param .b32 r;\n"
+    "call.uni (r), vprintf, (a, b);\nld.param.b32 %r1, [r];\n}\n" PTX_END;
+
+TEST(emulator_machine_told, printf_conversions) {
+  emu_rig rig;
+  char text[256] = "";
+  uint32_t converted = 0;
+  if (!rig_open(&rig, env, "sm_75", prints)) return;
+  lazy_driver_address out = rig_room(&rig, 4);
+  rig_capture(&rig, "k", RIG_LINE(1, 1), (void *[]){&out}, text, sizeof text);
+  rig_get(&rig, &converted, out, 4);
+  EXPECT_STREQ(text, "[-5|77    |   9|3.14|hello|123456789abcdef0|z|hel|0.5]%\n");
+  EXPECT_EQ(converted, 9u);
+  rig_close(&rig);
+}
+
 /* ---- counters ---- */
 
 static const char counted[] = PTX_HEAD

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tests/check_device.h"
 
@@ -137,4 +138,22 @@ int rig_launch(emu_rig *rig, const char *kernel, rig_shape shape, void **paramet
 void rig_expect_report(emu_rig *rig, const char *fragment) {
   if (EXPECT_EQ(rig->control->report_count(), 1u)) EXPECT_CONTAINS(rig->control->report_text(0), fragment);
   rig->control->report_clear();
+}
+
+void rig_capture(emu_rig *rig, const char *kernel, rig_shape shape, void **parameters, char *text,
+                 size_t room) {
+  const char *path = check_path(rig->env, "printed");
+  (void)fflush(stdout);
+  const int kept = dup(STDOUT_FILENO);
+  FILE *file = fopen(path, "w+e");
+  ASSERT_TRUE(kept >= 0 && file != NULL);
+  ASSERT_TRUE(dup2(fileno(file), STDOUT_FILENO) >= 0);
+  const int result = rig_launch(rig, kernel, shape, parameters);
+  (void)fflush(stdout);
+  EXPECT_TRUE(dup2(kept, STDOUT_FILENO) >= 0);
+  (void)close(kept);
+  EXPECT_EQ(result, 0);
+  rewind(file);
+  text[fread(text, 1, room - 1, file)] = '\0';
+  (void)fclose(file);
 }

@@ -45,6 +45,10 @@ int rig_launch(emu_rig *rig, const char *kernel, rig_shape shape, void **paramet
 #define RIG_RUN(rig, kernel, shape, ...) \
   EXPECT_EQ(rig_launch((rig), (kernel), (shape), (void *[]){__VA_ARGS__}), 0)
 
+/* Launches and waits; `text` is what that wrote to the standard output. */
+void rig_capture(emu_rig *rig, const char *kernel, rig_shape shape, void **parameters, char *text,
+                 size_t room);
+
 /* Expects just one report, with that in it, and forgets it. */
 void rig_expect_report(emu_rig *rig, const char *fragment);
 
