@@ -24,7 +24,8 @@ ptx_variable *const *ptx_read_params(ptx_reader *reader, uint32_t *out_count) {
   }
   *out_count = (uint32_t)(reader->params.count - first);
   reader->params.count = first;
-  return ptx_keep(reader, reader->params.at + first, *out_count, sizeof *reader->params.at);
+  const void *from = *out_count == 0 ? NULL : reader->params.at + first;
+  return ptx_keep(reader, from, *out_count, sizeof *reader->params.at);
 }
 
 /* .maxntid 256, 1, 1 */
