@@ -34,7 +34,6 @@ static uint64_t special_of_warp(const emu_warp *warp, ptx_special special) {
   const emu_block *block = warp->block;
   const emu_launch *launch = block->launch;
   const emu_shape *shape = &launch->shape;
-  const emu_gpu *gpu = emu_gpu_chosen();
   switch (special) {
     case PTX_NTID_X:
     case PTX_NTID_Y:
@@ -46,9 +45,9 @@ static uint64_t special_of_warp(const emu_warp *warp, ptx_special special) {
     case PTX_NCTAID_Y:
     case PTX_NCTAID_Z: return shape->grid[special - PTX_NCTAID_X];
     case PTX_WARPID: return warp->index;
-    case PTX_NWARPID: return gpu->threads_per_multiprocessor / PTX_LANES;
-    case PTX_SMID: return block->number % gpu->multiprocessors;
-    case PTX_NSMID: return gpu->multiprocessors;
+    case PTX_NWARPID: return emu_gpu_chosen()->threads_per_multiprocessor / PTX_LANES;
+    case PTX_SMID: return block->number % emu_gpu_chosen()->multiprocessors;
+    case PTX_NSMID: return emu_gpu_chosen()->multiprocessors;
     case PTX_GRIDID: return launch->id;
     case PTX_DYNAMIC_SMEM_SIZE: return shape->dynamic_shared_bytes;
     case PTX_TOTAL_SMEM_SIZE: return block->shared_bytes;
@@ -131,6 +130,13 @@ static uint32_t lanes_of(uint32_t threads, uint32_t warp) {
   return left >= PTX_LANES ? ~UINT32_C(0) : (UINT32_C(1) << left) - 1;
 }
 
+static bool has_calls(const emu_entry *entry) {
+  const ptx_module *ptx = entry->module->ptx;
+  for (uint32_t i = 0; i < ptx->function_count; i++)
+    if (entry->row_base[i] != PTX_NO_ROW && &ptx->functions[i] != entry->function) return true;
+  return false;
+}
+
 emu_running *emu_block_make(emu_worker *worker) {
   emu_launch *launch = worker->launch;
   const emu_entry *entry = launch->entry;
@@ -147,7 +153,7 @@ emu_running *emu_block_make(emu_worker *worker) {
   block->shared = memory(block->shared_bytes);
   block->local = memory(block->threads * entry->local_bytes);
   const size_t rows = (size_t)entry->rows * block->warp_count, depth = (size_t)EMU_DEPTH * PTX_LANES;
-  const bool calls = entry->module->ptx->function_count > 1;
+  const bool calls = has_calls(entry);
   made->rows = memory(rows * sizeof(ptx_row));
   made->calls = calloc(calls ? depth * block->warp_count : 1, sizeof *made->calls);
   if (block->shared == NULL || block->local == NULL || made->rows == NULL || made->calls == NULL) {

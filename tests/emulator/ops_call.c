@@ -14,19 +14,21 @@ static uint32_t *place(const emu_warp *warp, unsigned lane, uint32_t depth) {
   return &emu_own(warp)->calls[depth * PTX_LANES + lane];
 }
 
-/* Memory of one lane; NULL: a fault was told. */
+/* One lane's: false after a fault was told. Of structures, holes may be unwritten, and are not looked at. */
 static bool copy(emu_warp *warp, const ptx_instruction *at, unsigned lane, uint64_t to, uint64_t from,
                  const ptx_variable *variable) {
+  const emu_block *block = warp->block;
+  const unsigned char *source =
+      block->local + emu_thread_of(warp, lane) * block->launch->entry->local_bytes + from;
   for (uint64_t done = 0; done < variable->bytes;) {
     uint32_t bytes = 8;
     while (bytes > variable->align || bytes > variable->bytes - done) bytes /= 2;
-    /* Of structures, holes may be unwritten. */
-    const emu_access reads = variable->bytes <= 8 ? EMU_READ : 0;
-    const void *source = emu_access_at(warp, at, lane, PTX_LOCAL, from + done, bytes, reads);
-    void *target =
-        source != NULL ? emu_access_at(warp, at, lane, PTX_LOCAL, to + done, bytes, EMU_WRITE) : NULL;
+    if (variable->bytes <= 8 &&
+        emu_access_at(warp, at, lane, PTX_LOCAL, from + done, bytes, EMU_READ) == NULL)
+      return false;
+    void *target = emu_access_at(warp, at, lane, PTX_LOCAL, to + done, bytes, EMU_WRITE);
     if (target == NULL) return false;
-    memcpy(target, source, bytes);
+    memcpy(target, source + done, bytes);
     done += bytes;
   }
   return true;

@@ -95,7 +95,9 @@ static bool bind_trap(ptx_binder *binder) {
 /* nanosleep.u32 time: any time is right. */
 static bool bind_sleep(ptx_binder *binder) {
   if (!ptx_take(binder, "u32")) return ptx_refuse(binder, "nanosleep without .u32");
-  return emu_bind_flow(binder, step_sleep, 1) && ptx_source(binder, 0, PTX_U32) != PTX_NO_ROW;
+  const bool bound = emu_bind_flow(binder, step_sleep, 1) && ptx_source(binder, 0, PTX_U32) != PTX_NO_ROW;
+  binder->out->kind = PTX_CLASS_OTHER;
+  return bound;
 }
 
 /* griddepcontrol: launches follow each other whole, so that there is nothing to do. */
