@@ -46,10 +46,34 @@ static const lazy_class every_class = {
     .options = every_options,     .option_count = sizeof every_options / sizeof *every_options,
     .construct = refuse_thirteen, .forward = pass};
 
+/* A lazy one: its size is inferred, one number may be None, one option has no position. */
+typedef struct maybe {
+  int64_t size;
+  double eps, momentum;
+  bool flag, word_only;
+} maybe;
+static const lazy_option maybe_options[] = {
+    {"size", LAZY_OPTION_INT, LAZY_OPTION_INFERRED | LAZY_OPTION_PRINTED | LAZY_OPTION_BARE,
+     offsetof(maybe, size), 0, NULL},
+    {"eps", LAZY_OPTION_FLOAT, LAZY_OPTION_PRINTED, offsetof(maybe, eps), 1e-5, NULL},
+    {"momentum", LAZY_OPTION_MAYBE_FLOAT, LAZY_OPTION_PRINTED, offsetof(maybe, momentum), 0.1, NULL},
+    {"word_only", LAZY_OPTION_BOOL, LAZY_OPTION_PRINTED | LAZY_OPTION_KEYWORD, offsetof(maybe, word_only), 1,
+     NULL},
+    {"flag", LAZY_OPTION_BOOL, LAZY_OPTION_PRINTED, offsetof(maybe, flag), 1, NULL},
+};
+static const lazy_class maybe_class = {LAZY_CLASS("LazyMaybe"),
+                                       .is_lazy = true,
+                                       .self_bytes = sizeof(maybe),
+                                       .options = maybe_options,
+                                       .option_count = sizeof maybe_options / sizeof *maybe_options,
+                                       .forward = pass};
+
 static lazy_context *open_context(void) {
   lazy_context *context = NULL;
-  if (EXPECT_OK(lazy_context_open("host", NULL, &context)))
+  if (EXPECT_OK(lazy_context_open("host", NULL, &context))) {
     EXPECT_OK(lazy_context_register_class(context, &every_class));
+    EXPECT_OK(lazy_context_register_class(context, &maybe_class));
+  }
   return context;
 }
 
@@ -370,5 +394,43 @@ TEST(text, print_ends_in_one_line_break) {
     fclose(full);
   }
   lazy_module_release(module);
+  lazy_context_close(context);
+}
+
+/* What print shows of a lazy class has the size it will infer in front, where the constructor has another
+ * argument. */
+TEST(text, printed_lazy_forms_are_read_as_constructors_are) {
+  static const struct {
+    const char *text, *printed, *refused;
+  } cases[] = {
+      {"LazyMaybe()", "LazyMaybe(0, eps=1e-05, momentum=0.1, word_only=True, flag=True)", NULL},
+      {"LazyMaybe(10, None, False)", "LazyMaybe(0, eps=10.0, momentum=None, word_only=True, flag=False)",
+       NULL},
+      {"LazyMaybe(0)", "LazyMaybe(0, eps=0.0, momentum=0.1, word_only=True, flag=True)", NULL},
+      {"LazyMaybe(0, eps=0.5, momentum=None)",
+       "LazyMaybe(0, eps=0.5, momentum=None, word_only=True, flag=True)", NULL},
+      {"LazyMaybe(0, 0.5, momentum=0.25, word_only=False)",
+       "LazyMaybe(0, eps=0.5, momentum=0.25, word_only=False, flag=True)", NULL},
+      {"LazyMaybe(0, 0.5, flag=False)", "LazyMaybe(0, eps=0.0, momentum=0.5, word_only=True, flag=False)",
+       NULL},
+      {"LazyMaybe(7, eps=0.5)", NULL, "'eps' of LazyMaybe is given twice"},
+      {"LazyMaybe(1, 2, True, True)", NULL, "LazyMaybe takes 3 arguments"},
+      {"LazyMaybe(momentum=False)", NULL, "wanted a number or None"},
+      {"LazyMaybe(eps=None)", NULL, "wanted a number"},
+  };
+  lazy_context *context = open_context();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_CASE("%s", cases[i].text);
+    lazy_module *module = NULL;
+    if (cases[i].refused != NULL) {
+      EXPECT_FAILS(lazy_module_parse(context, cases[i].text, &module), LAZY_STATUS_PARSE, cases[i].refused);
+      continue;
+    }
+    char *printed = reprint(context, cases[i].text), *again = printed ? reprint(context, printed) : NULL;
+    EXPECT_STREQ(printed, cases[i].printed);
+    EXPECT_STREQ(again, cases[i].printed);
+    lazy_string_free(printed);
+    lazy_string_free(again);
+  }
   lazy_context_close(context);
 }

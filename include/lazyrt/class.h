@@ -20,11 +20,12 @@ typedef struct lazy_class lazy_class;
 /* ---- options: constructor arguments, printed form and the fields they live in ---- */
 
 typedef enum lazy_option_kind {
-  LAZY_OPTION_INT = 1,   /* int64_t */
-  LAZY_OPTION_FLOAT = 2, /* double */
-  LAZY_OPTION_BOOL = 3,  /* bool */
-  LAZY_OPTION_DTYPE = 4, /* lazy_dtype; read as a word (torch.float16), never printed */
-  LAZY_OPTION_TEXT = 5,  /* char[LAZY_OPTION_TEXT_BYTES]: padding_mode='zeros', approximate='none' */
+  LAZY_OPTION_INT = 1,         /* int64_t */
+  LAZY_OPTION_FLOAT = 2,       /* double */
+  LAZY_OPTION_BOOL = 3,        /* bool */
+  LAZY_OPTION_DTYPE = 4,       /* lazy_dtype; read as a word (torch.float16), never printed */
+  LAZY_OPTION_TEXT = 5,        /* char[LAZY_OPTION_TEXT_BYTES]: padding_mode='zeros', approximate='none' */
+  LAZY_OPTION_MAYBE_FLOAT = 6, /* double; None is NaN: momentum=None */
 } lazy_option_kind;
 enum { LAZY_OPTION_TEXT_BYTES = 24 };
 
@@ -35,15 +36,18 @@ enum {
   LAZY_OPTION_BARE = 8,     /* printed without its name (Conv2d(3, 8, ...)) */
   LAZY_OPTION_IGNORED = 16, /* accepted and dropped (device=) */
   LAZY_OPTION_UNLESS_DEFAULT = 32, /* printed only where it differs from its default */
+  LAZY_OPTION_KEYWORD = 64,        /* given by its name only, wherever it stands in the table */
 };
 
-/* One option. Positional order in the constructor = table order without the INFERRED ones. */
+/* One option. Positional order in the constructor = table order without the INFERRED and KEYWORD ones. Text
+   may also give what print shows: the INFERRED size as 0 in its place, and the option that would otherwise be
+   there by its name. */
 typedef struct lazy_option {
   const char *name;
   lazy_option_kind kind;
   unsigned flags;
   size_t offset;    /* of the field in the class's struct */
-  double number;    /* default of INT, FLOAT, BOOL */
+  double number;    /* default of INT, FLOAT, MAYBE_FLOAT, BOOL */
   const char *text; /* default of TEXT */
 } lazy_option;
 
@@ -56,6 +60,8 @@ typedef struct lazy_param_spec {
   bool is_buffer, not_persistent;
   lazy_dtype dtype;    /* DEFAULT = the module's dtype option, else the context's */
   const char *only_if; /* name of a BOOL option: registered as none where that is false */
+  const char *and_if;  /* of another that has to be true as well; NULL: none */
+  int since; /* version of the class that brought it: states of older ones, or of none, need not have it */
 } lazy_param_spec;
 
 /* ---- inference on the host, for user-defined lazy classes ---- */

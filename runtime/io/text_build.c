@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +137,15 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
     case LAZY_OPTION_INT: return set_int(b, type, option, argument, field);
     case LAZY_OPTION_BOOL: return set_bool(b, type, option, argument, field);
     case LAZY_OPTION_DTYPE: return set_dtype(b, type, option, argument, field);
+    case LAZY_OPTION_MAYBE_FLOAT:
+      if (slice_is(b, argument->value, "None")) {
+        *(double *)field = NAN;
+        return LAZY_STATUS_OK;
+      }
+      if (argument->kind != LAZYI_TEXT_FLOAT && argument->kind != LAZYI_TEXT_INT)
+        return wrong_value(b, type, option, argument, "a number or None");
+      *(double *)field = argument->number;
+      return LAZY_STATUS_OK;
     case LAZY_OPTION_FLOAT:
       if (argument->kind != LAZYI_TEXT_FLOAT && argument->kind != LAZYI_TEXT_INT)
         return wrong_value(b, type, option, argument, "a number");
@@ -150,16 +160,33 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
   return LAZY_STATUS_OK;
 }
 
+/* Flags of options that stand in no position of the constructor. */
+enum { NO_POSITION = LAZY_OPTION_INFERRED | LAZY_OPTION_KEYWORD };
+
+/* "LazyConv2d(0, 8, kernel_size=(3, 3))" is what print shows of LazyConv2d(8, 3): a size to infer comes
+   first, and taking it for an argument would give the option of the last position twice. */
+static bool is_printed_form(const builder *b, const lazyi_text_node *node, const lazy_class *type) {
+  const lazyi_text_argument *arguments = &b->document->arguments.at[node->first_argument];
+  const unsigned bare = LAZY_OPTION_INFERRED | LAZY_OPTION_BARE;
+  size_t count = 0, last = 0;
+  if (type->option_count == 0 || (type->options[0].flags & bare) != bare) return false;
+  while (count < node->argument_count && arguments[count].name.bytes == 0) count++;
+  if (count == 0 || arguments[0].kind != LAZYI_TEXT_INT || arguments[0].integer != 0) return false;
+  for (size_t i = 0, left = count; i < type->option_count && left > 0; i++)
+    if (!(type->options[i].flags & NO_POSITION)) left--, last = i;
+  for (size_t i = count; i < node->argument_count; i++)
+    if (slice_is(b, arguments[i].name, type->options[last].name)) return true;
+  return false;
+}
+
 /* The option an argument is for: by name, or the next one that the constructor takes. */
 static lazy_status find_option(const builder *b, const lazy_class *type, const lazyi_text_argument *argument,
                                size_t *position, const lazy_option **out_option) {
   if (argument->name.bytes == 0) {
-    while (*position < type->option_count && (type->options[*position].flags & LAZY_OPTION_INFERRED))
-      ++*position;
+    while (*position < type->option_count && (type->options[*position].flags & NO_POSITION)) ++*position;
     if (*position == type->option_count) {
       size_t most = 0;
-      for (size_t i = 0; i < type->option_count; i++)
-        most += !(type->options[i].flags & LAZY_OPTION_INFERRED);
+      for (size_t i = 0; i < type->option_count; i++) most += !(type->options[i].flags & NO_POSITION);
       return FAIL_AT(b, argument->value, "%s takes %zu argument%s, and this is one more", type->name, most,
                      most == 1 ? "" : "s");
     }
@@ -190,8 +217,9 @@ static lazy_status read_options(const builder *b, const lazyi_text_node *node, c
                    MAX_OPTIONS);
   for (size_t i = 0; i < node->argument_count; i++) {
     const lazyi_text_argument *argument = &b->document->arguments.at[node->first_argument + i];
-    const lazy_option *option = NULL;
-    LAZY_TRY(find_option(b, type, argument, &position, &option));
+    const lazy_option *option = type->options;
+    if (i > 0 || !is_printed_form(b, node, type))
+      LAZY_TRY(find_option(b, type, argument, &position, &option));
     uint64_t bit = (uint64_t)1 << (option - type->options);
     if (given & bit)
       return FAIL_AT(b, argument->name.bytes != 0 ? argument->name : argument->value,

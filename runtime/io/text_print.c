@@ -74,6 +74,9 @@ static lazy_status put_option(text_vector *out, const lazy_option *option, const
     case LAZY_OPTION_INT:
       snprintf(number, sizeof number, "%lld", (long long)*(const int64_t *)field);
       return put_word(out, number);
+    case LAZY_OPTION_MAYBE_FLOAT:
+      if (isnan(*(const double *)field)) return put_word(out, "None");
+      return put_double(out, *(const double *)field);
     case LAZY_OPTION_FLOAT: return put_double(out, *(const double *)field);
     case LAZY_OPTION_BOOL: return put_word(out, *(const bool *)field ? "True" : "False");
     case LAZY_OPTION_DTYPE: return put_word(out, lazy_dtype_name(*(const lazy_dtype *)field));
@@ -87,6 +90,9 @@ static bool is_default(const lazy_option *option, const unsigned char *self) {
   switch (option->kind) {
     case LAZY_OPTION_INT: return (double)*(const int64_t *)field == option->number;
     case LAZY_OPTION_FLOAT: return *(const double *)field == option->number;
+    case LAZY_OPTION_MAYBE_FLOAT:
+      return *(const double *)field == option->number ||
+             (isnan(*(const double *)field) && isnan(option->number));
     case LAZY_OPTION_BOOL: return *(const bool *)field == (option->number != 0);
     case LAZY_OPTION_DTYPE: return *(const lazy_dtype *)field == (lazy_dtype)(int)option->number;
     case LAZY_OPTION_TEXT:

@@ -24,7 +24,8 @@ void lazyi_options_default(const lazy_class *type, void *self) {
     if (option->flags & LAZY_OPTION_IGNORED) continue;
     switch (option->kind) {
       case LAZY_OPTION_INT: *(int64_t *)(void *)field = (int64_t)option->number; break;
-      case LAZY_OPTION_FLOAT: *(double *)(void *)field = option->number; break;
+      case LAZY_OPTION_FLOAT:
+      case LAZY_OPTION_MAYBE_FLOAT: *(double *)(void *)field = option->number; break;
       case LAZY_OPTION_BOOL: *(bool *)(void *)field = option->number != 0; break;
       case LAZY_OPTION_DTYPE: *(lazy_dtype *)(void *)field = (lazy_dtype)(int)option->number; break;
       case LAZY_OPTION_TEXT:
@@ -67,6 +68,12 @@ static lazy_dtype module_dtype(const lazy_module *module) {
   return dtype != LAZY_DTYPE_DEFAULT ? dtype : module->context->default_dtype;
 }
 
+/* A BOOL option by name; no name is true. */
+static bool is_true(const lazy_module *module, const char *name) {
+  const lazy_option *option = name != NULL ? find_option(module->type, name) : NULL;
+  return name == NULL || (option != NULL && *(const bool *)(const void *)(module->self + option->offset));
+}
+
 static lazy_status register_specs(lazy_module *module) {
   const lazy_class *type = module->type;
   if (type->param_count == 0) return LAZY_STATUS_OK;
@@ -77,13 +84,8 @@ static lazy_status register_specs(lazy_module *module) {
                             lazy_dtype_name(dtype));
   for (size_t i = 0; i < type->param_count; i++) {
     const lazy_param_spec *spec = &type->params[i];
-    bool wanted = true;
-    if (spec->only_if != NULL) {
-      const lazy_option *option = find_option(type, spec->only_if);
-      wanted = option != NULL && *(const bool *)(const void *)(module->self + option->offset);
-    }
     lazy_param *param = NULL;
-    if (wanted) {
+    if (is_true(module, spec->only_if) && is_true(module, spec->and_if)) {
       lazy_dtype own = spec->dtype != LAZY_DTYPE_DEFAULT ? spec->dtype : dtype;
       LAZY_TRY(lazyi_param_create(module->context, own, spec->is_buffer, &spec->init, &param));
       param->not_persistent = spec->not_persistent;

@@ -170,6 +170,23 @@ static lazy_status make_key(text *t, const char *prefix, const char *name) {
   return append(t, name);
 }
 
+/* A state of an older version of the class, or of one that tells no version, does not know the parameter. */
+static bool is_younger(const lazyi_load_frame *frame, const lazy_module *module, const char *prefix,
+                       const char *name) {
+  char path[1024];
+  size_t bytes = strlen(prefix);
+  if (bytes > 0 && prefix[bytes - 1] == '.') bytes--;
+  for (size_t i = 0; i < module->type->param_count; i++) {
+    const lazy_param_spec *spec = &module->type->params[i];
+    if (spec->since == 0 || strcmp(spec->name, name) != 0) continue;
+    if (bytes >= sizeof path) return false;
+    memcpy(path, prefix, bytes);
+    path[bytes] = '\0';
+    return lazyi_state_version(frame->state, path) < spec->since;
+  }
+  return false;
+}
+
 static lazy_status visit_params(lazyi_load_frame *frame, const lazy_module *module, const char *prefix) {
   text key = {0};
   lazy_status status = LAZY_STATUS_OK;
@@ -182,7 +199,8 @@ static lazy_status visit_params(lazyi_load_frame *frame, const lazy_module *modu
       if (status != LAZY_STATUS_OK) break;
       void **found = lazyi_map_find(&frame->keys, key.bytes.at, key.bytes.count);
       if (found == NULL) {
-        status = lazyi_report_add(frame->report, LAZY_FINDING_MISSING, key.bytes.at, "");
+        if (!is_younger(frame, module, prefix, slot->name))
+          status = lazyi_report_add(frame->report, LAZY_FINDING_MISSING, key.bytes.at, "");
         continue;
       }
       size_t entry = (size_t)(uintptr_t)*found - 1;
