@@ -263,7 +263,7 @@ static void traps(check_env *env, emu_rig *rig) {
   values[63] = -1;
   in = rig_put(rig, values, sizeof values);
   EXPECT_EQ(rig_launch(rig, "print_trap", RIG_LINE(1, 64), (void *[]){&in}), LAUNCH_FAILED);
-  rig_expect_report(rig, "thread (63, 0, 0)");
+  rig_expect_report(rig, "thread (63,0,0)");
 }
 
 TEST(emulator_litmus, printf_assert_and_trap) {

@@ -51,7 +51,7 @@ TEST(emulator_machine_told, lanes_that_never_come) {
 
 TEST(emulator_machine_told, traps) {
   told(env, PTX_HEAD PTX_BEGIN("k", "") "mov.u32 %r1, 0;\nsetp.eq.u32 %p1, %r0, 9;\n@%p1 trap;\n" PTX_END, 64,
-       LAUNCH_FAILED, "thread (9, 0, 0)");
+       LAUNCH_FAILED, "thread (9,0,0)");
   told(env, PTX_HEAD PTX_BEGIN("k", "") "mov.u32 %r1, 0;\nbrkpt;\n" PTX_END, 1, LAUNCH_FAILED, "brkpt");
   told(env,
        PTX_HEAD PTX_BEGIN("k", "") "ways: .branchtargets one, two;\nmov.u32 %r1, 2;\nbrx.idx %r1, ways;\n"

@@ -31,7 +31,8 @@ static void step_exit(emu_warp *warp, const ptx_instruction *at, uint32_t mask) 
 }
 
 static void step_trap(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {
-  emu_tell(warp, at, (unsigned)__builtin_ctz(mask), EMU_TRAP, at->flags != 0 ? "brkpt" : "trap");
+  emu_tell(warp, at, (unsigned)__builtin_ctz(mask), EMU_TRAP,
+           at->flags != 0 ? "brkpt" : "the thread says so");
   emu_exit(warp, mask);
 }
 

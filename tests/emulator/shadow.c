@@ -54,6 +54,8 @@ emu_page *emu_shadow_page(uint64_t address) {
   chunk *at = chunk_at(address);
   emu_page *pages = atomic_load_explicit(&at->pages, memory_order_acquire);
   if (pages == NULL) {
+    uint32_t none = 0; /* the stamp of groups that are not made yet */
+    (void)atomic_compare_exchange_strong(&at->base.stamp, &none, emu_shadow_stamp());
     size_t bytes = EMU_CHUNK_PAGES * sizeof *pages;
     emu_page *fresh = map(bytes);
     if (atomic_compare_exchange_strong(&at->pages, &pages, fresh)) pages = fresh;
