@@ -166,7 +166,7 @@ static void give(struct store *store, void *given) {
   pthread_mutex_unlock(&store->lock);
 }
 
-/* The link lay over the first group's lock and stamp, which are zero again; the other stamps are old ones. */
+/* The link lay over the first group's lock and stamp, which are zero again, as are all stamps. */
 emu_group *emu_groups_take(void) { return take(&stores[0]); }
 
 void emu_groups_give(emu_group *groups) {
@@ -174,6 +174,7 @@ void emu_groups_give(emu_group *groups) {
     if (groups[i].fine != NULL)
       emu_units_give(groups[i].fine, (unsigned)EMU_GROUP_BYTES >> groups[i].fine_log);
     groups[i].fine = NULL;
+    groups[i].stamp = 0; /* pages of a chunk may have its stamp in common */
   }
   give(&stores[0], groups);
 }
