@@ -51,7 +51,7 @@ uint32_t ptx_special_row(ptx_reader *reader, ptx_special special) {
   return *row;
 }
 
-static void bind_statement(ptx_reader *reader, const ptx_body_statement *from) {
+static ptx_instruction bind_statement(ptx_reader *reader, const ptx_body_statement *from) {
   ptx_instruction out = {.guard = from->guard,
                          .guard_negated = from->guard_negated,
                          .line = from->statement.line,
@@ -59,22 +59,52 @@ static void bind_statement(ptx_reader *reader, const ptx_body_statement *from) {
                          .source_file = from->source_file,
                          .kind = PTX_CLASS_OTHER};
   ptx_reader_binder bind = {.binder = {.statement = &from->statement, .out = &out}, .reader = reader};
+  if (out.guard != PTX_NO_ROW && reader->row_map != NULL) out.guard = reader->row_map[out.guard];
   const bool done = from->form->bind(&bind.binder) && !bind.binder.failed;
   if (!done && !bind.binder.failed) (void)ptx_refuse(&bind.binder, "it is not supported in this form");
   if (!done) longjmp(reader->refused, 1);
   if (out.step == NULL)
     ptx_fail(reader, out.line, "'%s' has nothing that carries it out", from->form->opcode);
-  ptx_push(reader, &reader->code, out);
+  return out;
 }
 
-void ptx_bind_function(ptx_reader *reader) {
-  ptx_function *function = reader->function;
+static void begin_rows(ptx_reader *reader) {
   reader->bound++;
   reader->constants.count = 0;
   reader->specials.count = 0;
   reader->sink = PTX_NO_ROW;
   for (int i = 0; i < PTX_SPECIAL_COUNT; i++) reader->special_rows[i] = PTX_NO_ROW;
-  for (size_t i = 0; i < reader->statements.count; i++) bind_statement(reader, &reader->statements.at[i]);
+}
+
+/* Statements are bound once to see what they read and write, and what comes of it is forgotten. */
+static void look(ptx_reader *reader) {
+  const uint32_t registers = reader->function->rows;
+  const size_t more = reader->more.count;
+  begin_rows(reader);
+  reader->is_looking = true;
+  reader->row_map = NULL;
+  reader->touches.count = 0;
+  for (size_t i = 0; i < reader->statements.count; i++) {
+    ptx_body_statement *statement = &reader->statements.at[i];
+    if (statement->guard != PTX_NO_ROW)
+      ptx_push(reader, &reader->touches, (ptx_touch){.row = statement->guard, .is_result = false});
+    (void)bind_statement(reader, statement);
+    statement->touches_end = (uint32_t)reader->touches.count;
+  }
+  reader->is_looking = false;
+  reader->more.count = more;
+  reader->function->rows = registers;
+}
+
+void ptx_bind_function(ptx_reader *reader) {
+  ptx_function *function = reader->function;
+  look(reader);
+  reader->row_map = ptx_share_rows(reader);
+  begin_rows(reader);
+  for (size_t i = 0; i < reader->statements.count; i++) {
+    const ptx_instruction bound = bind_statement(reader, &reader->statements.at[i]);
+    ptx_push(reader, &reader->code, bound);
+  }
   function->count = (uint32_t)reader->statements.count;
   function->constants =
       ptx_keep(reader, reader->constants.at, reader->constants.count, sizeof *reader->constants.at);

@@ -118,10 +118,17 @@ static uint32_t special_row(ptx_binder *binder, ptx_special special, ptx_type ty
   return PTX_NO_ROW;
 }
 
+static uint32_t register_row(ptx_binder *binder, const ptx_operand *operand, bool is_result) {
+  ptx_reader *reader = reader_of(binder);
+  if (reader->is_looking) ptx_push(reader, &reader->touches, (ptx_touch){operand->row, is_result});
+  return reader->row_map == NULL ? operand->row : reader->row_map[operand->row];
+}
+
 static uint32_t source(ptx_binder *binder, const ptx_operand *operand, ptx_type type, bool wider) {
   switch (operand->kind) {
     case PTX_OPERAND_REGISTER:
-      return check_type(binder, operand->type, type, wider) ? operand->row : PTX_NO_ROW;
+      return check_type(binder, operand->type, type, wider) ? register_row(binder, operand, false)
+                                                            : PTX_NO_ROW;
     case PTX_OPERAND_INTEGER:
     case PTX_OPERAND_FLOAT: return number_row(binder, operand, type);
     case PTX_OPERAND_SPECIAL: return special_row(binder, operand->special, type);
@@ -169,7 +176,7 @@ uint32_t ptx_result_operand(ptx_binder *binder, const ptx_operand *operand, ptx_
     return reader->sink;
   }
   if (operand->kind == PTX_OPERAND_REGISTER && !operand->negated)
-    return check_type(binder, operand->type, type, wider) ? operand->row : PTX_NO_ROW;
+    return check_type(binder, operand->type, type, wider) ? register_row(binder, operand, true) : PTX_NO_ROW;
   (void)ptx_refuse(binder, "a result that is no register");
   return PTX_NO_ROW;
 }

@@ -132,6 +132,8 @@ static void deinit(ptx_reader *reader) {
   lazyi_vector_deinit(&reader->constants);
   lazyi_vector_deinit(&reader->specials);
   lazyi_vector_deinit(&reader->slots);
+  lazyi_vector_deinit(&reader->touches);
+  lazyi_vector_deinit(&reader->targets);
 }
 
 /* NULL: refused. Here alone a refusal jumps to. */

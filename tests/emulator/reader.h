@@ -80,7 +80,14 @@ typedef struct ptx_body_statement {
   uint32_t guard;
   bool guard_negated;
   uint32_t source_line, source_file;
+  uint32_t touches_end; /* of what it reads and writes, in ptx_reader.touches */
 } ptx_body_statement;
+
+/* A statement reads or writes a register. */
+typedef struct ptx_touch {
+  uint32_t row;
+  bool is_result;
+} ptx_touch;
 
 typedef struct ptx_constant_slot {
   const ptx_variable *variable;
@@ -122,6 +129,10 @@ typedef struct ptx_reader {
   LAZYI_VECTOR(struct ptx_constant) constants;
   LAZYI_VECTOR(struct ptx_special_row) specials;
   LAZYI_VECTOR(ptx_constant_slot) slots; /* open addressing, by the constants */
+  LAZYI_VECTOR(ptx_touch) touches;
+  LAZYI_VECTOR(uint32_t) targets;
+  const uint32_t *row_map; /* the row that a register's row became; NULL: itself */
+  bool is_looking;         /* statements are bound to see what they touch */
   uint32_t special_rows[PTX_SPECIAL_COUNT];
   uint32_t sink;
   uint32_t bound; /* functions bound so far */
@@ -226,5 +237,10 @@ void ptx_bind_function(ptx_reader *reader);
 /* A row of the function with these bits, to which the address of a variable is added, if there is one. */
 uint32_t ptx_constant_row(ptx_reader *reader, const ptx_variable *variable, uint64_t bits);
 uint32_t ptx_special_row(ptx_reader *reader, ptx_special special);
+
+/* ---- rows.c ---- */
+/* Rows for the registers of the function, from what its statements touch: by the rows they had until now, and
+   function->rows becomes how many there are. NULL: all keep theirs. */
+uint32_t *ptx_share_rows(ptx_reader *reader);
 
 #endif
