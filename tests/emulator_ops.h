@@ -14,7 +14,11 @@ typedef struct ops_rig {
   const char *statement;
   ptx_module *module;
   const ptx_instruction *at;
-  emu_warp warp;
+  emu_warp warp; /* and what a step reaches from it: the module's list of rows */
+  emu_block block;
+  emu_launch launch;
+  emu_entry entry;
+  emu_module loaded;
   uint64_t *d, *a, *b, *c; /* lanes of the instruction's rows */
 } ops_rig;
 
@@ -41,6 +45,11 @@ static inline bool ops_open(ops_rig *rig, const char *statement) {
   for (uint32_t i = 0; i < function->constant_count; i++)
     for (unsigned lane = 0; lane < PTX_LANES; lane++)
       rig->warp.rows[function->constants[i].row].lane[lane] = function->constants[i].bits;
+  rig->loaded.ptx = rig->module;
+  rig->entry.module = &rig->loaded;
+  rig->launch.entry = &rig->entry;
+  rig->block.launch = &rig->launch;
+  rig->warp.block = &rig->block;
   rig->warp.lanes = rig->warp.live = ~(uint32_t)0;
   rig->d = rig->warp.rows[rig->at->d].lane;
   rig->a = rig->warp.rows[rig->at->a].lane;
@@ -48,6 +57,9 @@ static inline bool ops_open(ops_rig *rig, const char *statement) {
   rig->c = rig->warp.rows[rig->at->c].lane;
   return true;
 }
+
+/* The lanes of the register that the statement names first, second, ...: rows are given out in that order. */
+static inline uint64_t *ops_lanes(ops_rig *rig, unsigned nth) { return rig->warp.rows[nth].lane; }
 
 static inline void ops_close(ops_rig *rig) {
   free(rig->warp.rows);

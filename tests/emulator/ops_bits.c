@@ -82,7 +82,7 @@ static uint32_t nth_set(uint32_t x, uint32_t base, int32_t offset) {
   if (base > 31) return UINT32_MAX;
   if (offset == 0) return x >> base & 1 ? base : UINT32_MAX;
   const int32_t step = offset > 0 ? 1 : -1;
-  int32_t left = offset > 0 ? offset : -offset;
+  uint32_t left = offset > 0 ? (uint32_t)offset : 0 - (uint32_t)offset;
   for (int32_t at = (int32_t)base; at >= 0 && at < 32; at += step)
     if ((x >> at & 1) != 0 && --left == 0) return (uint32_t)at;
   return UINT32_MAX;

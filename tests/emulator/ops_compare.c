@@ -233,7 +233,8 @@ static uint64_t true_of(ptx_type type) {
 static void step_set(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {
   const ptx_type from = (ptx_type)at->from;
   const bool pair = from == PTX_F16X2 || from == PTX_BF16X2;
-  const uint64_t one = pair && at->type == PTX_U32 ? 0xffff : true_of((ptx_type)at->type);
+  const bool ones = at->type == PTX_U32 || at->type == PTX_S32;
+  const uint64_t one = pair && ones ? 0xffff : true_of((ptx_type)at->type);
   EMU_EACH_LANE(lane, mask) {
     const uint64_t x = warp->rows[at->a].lane[lane], y = warp->rows[at->b].lane[lane];
     const uint64_t other = warp->rows[at->c].lane[lane];
@@ -281,9 +282,12 @@ bool emu_bind_set(ptx_binder *binder) {
   const int join = ptx_take_one(binder, joins) + 1;
   const bool ftz = ptx_take(binder, "ftz");
   ptx_type result = PTX_PRED;
-  if (!is_setp) result = ptx_take_type(binder, EMU_INT32 | 1u << PTX_U16 | 1u << PTX_F32 | HALVES | PAIRS);
+  if (!is_setp) result = ptx_take_type(binder, EMU_INT32 | EMU_INT16 | 1u << PTX_F32 | HALVES | PAIRS);
   const ptx_type type = result == PTX_TYPE_NONE ? result : ptx_take_type(binder, ALL_INTEGERS | ALL_FLOATS);
   if (type == PTX_TYPE_NONE || !check_comparison(binder, (comparison)of, type)) return false;
+  const bool from_pair = (PAIRS >> type & 1) != 0, to_pair = (PAIRS >> result & 1) != 0;
+  if (!is_setp && from_pair != to_pair && !(from_pair && ptx_type_bytes(result) == 4 && result != PTX_F32))
+    return ptx_refuse(binder, "pairs are compared into pairs or 32 bits");
   if (ftz && !(ptx_type_is_float(type) && type != PTX_F64))
     return ptx_refuse(binder, "its type takes no .ftz");
   if (!ptx_check_end(binder, join == 0 ? 3 : 4)) return false;

@@ -50,6 +50,9 @@ EMU_STEP(max_u, MAX(a[lane], b[lane]))
   EMU_STEP(name##_s64, (uint64_t)of(EMU_A(int64_t), EMU_B(int64_t)))
 SIGNED(min, MIN)
 SIGNED(max, MAX)
+#define RELU(x) MAX(x, 0)
+EMU_STEP(min_relu, (uint64_t)RELU(MIN(EMU_A(int32_t), EMU_B(int32_t))))
+EMU_STEP(max_relu, (uint64_t)RELU(MAX(EMU_A(int32_t), EMU_B(int32_t))))
 EMU_STEP(abs_s16, (uint64_t)(uint16_t)(EMU_A(int16_t) < 0 ? 0 - a[lane] : a[lane]))
 EMU_STEP(abs_s32, (uint64_t)(uint32_t)(EMU_A(int32_t) < 0 ? 0 - a[lane] : a[lane]))
 EMU_STEP(abs_s64, EMU_A(int64_t) < 0 ? 0 - a[lane] : a[lane])
@@ -116,7 +119,7 @@ static void step_24(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {
 
 /* Pairs of 16-bit integers. */
 static void step_pair(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {
-  enum { ADD, MIN_U, MAX_U, MIN_S, MAX_S };
+  enum { ADD, MIN_U, MAX_U, MIN_S, MAX_S, MIN_RELU, MAX_RELU };
   EMU_EACH_LANE(lane, mask) {
     uint32_t result = 0;
     for (int half = 0; half < 2; half++) {
@@ -127,16 +130,18 @@ static void step_pair(emu_warp *warp, const ptx_instruction *at, uint32_t mask) 
       if (at->flags == MAX_U) z = MAX(x, y);
       if (at->flags == MIN_S) z = (uint16_t)MIN((int16_t)x, (int16_t)y);
       if (at->flags == MAX_S) z = (uint16_t)MAX((int16_t)x, (int16_t)y);
+      if (at->flags == MIN_RELU) z = (uint16_t)RELU(MIN((int16_t)x, (int16_t)y));
+      if (at->flags == MAX_RELU) z = (uint16_t)RELU(MAX((int16_t)x, (int16_t)y));
       result |= (uint32_t)z << 16 * half;
     }
     warp->rows[at->d].lane[lane] = result;
   }
 }
 static bool bind_pair(ptx_binder *binder, uint32_t operation) {
-  const bool is_signed = ptx_take(binder, "s16x2");
-  if (!is_signed) (void)ptx_take(binder, "u16x2");
+  const bool relu = operation != 0 && ptx_take(binder, "relu"), is_signed = ptx_take(binder, "s16x2");
+  if (!is_signed && !relu) (void)ptx_take(binder, "u16x2");
   binder->out->step = step_pair;
-  binder->out->flags = operation == 0 || !is_signed ? operation : operation + 2;
+  binder->out->flags = operation == 0 || !is_signed ? operation : operation + (relu ? 4 : 2);
   return emu_bind_rows(binder, PTX_B32, (const ptx_type[]){PTX_B32, PTX_B32}, 2);
 }
 static bool is_pair(const ptx_binder *binder) {
@@ -235,7 +240,9 @@ static bool bind_sad(ptx_binder *binder) {
 
 static bool bind_extreme(ptx_binder *binder, bool is_max) {
   if (is_pair(binder)) return bind_pair(binder, is_max ? 2 : 1);
-  const ptx_type type = ptx_take_type(binder, EMU_INTEGER);
+  const bool relu = ptx_take(binder, "relu");
+  const ptx_type type = ptx_take_type(binder, relu ? 1u << PTX_S32 : EMU_INTEGER);
+  if (relu && type != PTX_TYPE_NONE) return bind_same(binder, type, is_max ? max_relu() : min_relu(), 2);
   return type != PTX_TYPE_NONE &&
          bind_same(binder, type, is_max ? BY_SIGN(max, type) : BY_SIGN(min, type), 2);
 }
