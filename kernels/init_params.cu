@@ -99,29 +99,34 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
 }
 
 #ifdef __CUDACC__
-#define FILL_ZERO(T) false
+#define FILL_ZERO(T)           false
+#define LAZY_PAST_CACHE(tiles) false
 #else
+/* A launch that writes more than caches keep: 32 MiB of f32. */
+#define LAZY_PAST_CACHE(tiles) ((tiles) >= 2048)
 /* Zero is many tiles at once and the C library's business: it knows which stores suit the size. */
-#define FILL_ZERO(T) (bits == 0 && (memset(LAZY_AT(T, address) + first, 0, (last - first) * sizeof(T)), true))
+#define FILL_ZERO(T) \
+  (bits == 0 && !past && (memset(LAZY_AT(T, address) + first, 0, (last - first) * sizeof(T)), true))
 #endif
-#define FILL(T, rule)                                     \
-  if (!FILL_ZERO(T)) {                                    \
-    T *out = LAZY_AT(T, address);                         \
-    LAZY_EACH_LOT (e, first, last) {                      \
-      LAZY_LOT_WRITE(T, out + e, last - e, rule, (T)bits) \
-    }                                                     \
+#define FILL(T, rule)                                           \
+  if (!FILL_ZERO(T)) {                                          \
+    T *out = LAZY_AT(T, address);                               \
+    LAZY_EACH_LOT (e, first, last) {                            \
+      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, (T)bits) \
+    }                                                           \
   }
-#define DRAW(T, rule, center, scale)                                     \
-  {                                                                      \
-    T *out = LAZY_AT(T, address);                                        \
-    LAZY_EACH_LOT (e, first, last) {                                     \
-      LAZY_LOT_WRITE(T, out + e, last - e, rule, &key, e, center, scale) \
-    }                                                                    \
+#define DRAW(T, rule, center, scale)                                           \
+  {                                                                            \
+    T *out = LAZY_AT(T, address);                                              \
+    LAZY_EACH_LOT (e, first, last) {                                           \
+      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, &key, e, center, scale) \
+    }                                                                          \
   }
 
 LAZY_KERNEL(lazy_k_init_params) {
   const struct lazy_init_segment *segments = LAZY_AT(const struct lazy_init_segment, p.segments);
   uint32_t at = 0;
+  const bool past = LAZY_PAST_CACHE(p.tile_count);
   LAZY_TILE_RUNS(tile, run, p.tile_count) {
     at = find_segment(segments, p.segment_count, at, tile);
     const struct lazy_init_segment segment = segments[at];
@@ -159,4 +164,5 @@ LAZY_KERNEL(lazy_k_init_params) {
       }
     }
   }
+  LAZY_LOTS_END
 }

@@ -1,11 +1,20 @@
 /* Writing a lot: straight into the tensor on the host, through registers and one wide store on the GPU.
 
-   LAZY_LOT_WRITE(T, out, left, function, ...) has `function(T *values, n, ...)` make the elements of the lot
-   at `out`, of which `left` (past the lot too) belong to the tensor. */
+   LAZY_LOT_WRITE(T, out, left, past, function, ...) has `function(T *values, n, ...)` make the elements of
+   the lot at `out`, of which `left` (past the lot too) belong to the tensor. `past`: stores go past the
+   host's caches, which would read each line before it is written over; LAZY_LOTS_END then stands behind the
+   last. */
 #ifndef LAZYRT_KERNELS_LOT_CUH
 #define LAZYRT_KERNELS_LOT_CUH
 
 #include "kernels/kernel.cuh"
+
+#ifndef __CUDACC__
+#include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+#endif
 
 #ifdef __CUDACC__
 
@@ -42,20 +51,53 @@ LAZY_INLINE void lazy_lot_store(T *out, const T *values, uint64_t left) {
       if (i < (uint32_t)left) out[i] = values[i];
   }
 }
-#define LAZY_LOT_WRITE(T, out, left, function, ...) \
-  {                                                 \
-    T lot_values[LAZY_LOT];                         \
-    function(lot_values, LAZY_LOT, __VA_ARGS__);    \
-    lazy_lot_store(out, lot_values, left);          \
+#define LAZY_LOT_WRITE(T, out, left, past, function, ...) \
+  {                                                       \
+    (void)(past);                                         \
+    T lot_values[LAZY_LOT];                               \
+    function(lot_values, LAZY_LOT, __VA_ARGS__);          \
+    lazy_lot_store(out, lot_values, left);                \
   }
+
+#define LAZY_LOTS_END
 
 #else
 
-#define LAZY_LOT_WRITE(T, out, left, function, ...)               \
-  {                                                               \
-    if ((left) >= LAZY_LOT) function(out, LAZY_LOT, __VA_ARGS__); \
-    else function(out, left, __VA_ARGS__);                        \
+/* Both aligned to 64 bytes, as lots of a parameter are. */
+LAZY_INLINE void lazy_lot_past_cache(void *LAZY_RESTRICT to, const void *LAZY_RESTRICT from, size_t bytes) {
+#if defined __AVX512F__
+  for (size_t at = 0; at < bytes; at += 64)
+    _mm512_stream_si512((__m512i *)((char *)to + at), _mm512_load_si512((const char *)from + at));
+#elif defined __AVX2__
+  for (size_t at = 0; at < bytes; at += 32)
+    _mm256_stream_si256((__m256i *)((char *)to + at),
+                        _mm256_load_si256((const __m256i *)((const char *)from + at)));
+#elif defined __x86_64__
+  for (size_t at = 0; at < bytes; at += 16)
+    _mm_stream_si128((__m128i *)((char *)to + at),
+                     _mm_load_si128((const __m128i *)((const char *)from + at)));
+#else
+  memcpy(to, from, bytes);
+#endif
+}
+
+#define LAZY_LOT_WRITE(T, out, left, past, function, ...)      \
+  {                                                            \
+    if ((left) >= LAZY_LOT && (past)) {                        \
+      _Alignas(64) T lot_values[LAZY_LOT];                     \
+      function(lot_values, LAZY_LOT, __VA_ARGS__);             \
+      lazy_lot_past_cache(out, lot_values, sizeof lot_values); \
+    } else if ((left) >= LAZY_LOT) {                           \
+      function(out, LAZY_LOT, __VA_ARGS__);                    \
+    } else {                                                   \
+      function(out, left, __VA_ARGS__);                        \
+    }                                                          \
   }
+#ifdef __x86_64__
+#define LAZY_LOTS_END _mm_sfence();
+#else
+#define LAZY_LOTS_END
+#endif
 
 #endif
 #endif

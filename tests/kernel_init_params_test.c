@@ -34,7 +34,7 @@ static bool element_of(const struct lazy_init_segment *s, uint64_t seed, uint64_
     single = (float)(int32_t)word_of(key, e);
     single = single * (float)(s->b * 0x1p-31);
     single = single + (float)s->a;
-  } else if (s->rule != LAZY_INIT_CONSTANT) {
+  } else if (s->rule != LAZY_INIT_CONSTANT) { /* NORMAL is told again in kernel_init_normal_test.c */
     return false;
   }
   uint64_t bits = 0;
@@ -141,6 +141,45 @@ TEST_ON_IMAGES(kernel_init_params, mixed_models) {
     CHECK_CASE("round %d", round);
     check_segments(env, segments, count);
   }
+}
+
+/* A launch so large that its stores go past the host's caches writes what a small one does, to its odd end.
+ */
+TEST_ON_IMAGES(kernel_init_params, large_launches_write_the_same) {
+  enum { TILES = 2048, FEW = 3, COUNT = TILES * LAZY_INIT_TILE - 777, PART = FEW * LAZY_INIT_TILE };
+  unsigned char *large = kernel_alloc((size_t)COUNT * 8), *small = kernel_alloc((size_t)PART * 8);
+  for (uint8_t dtype = 1; dtype <= 6; dtype++)
+    for (uint8_t rule = LAZY_INIT_CONSTANT; rule <= (dtype <= 4 ? LAZY_INIT_NORMAL : LAZY_INIT_CONSTANT);
+         rule++) {
+      if (env->is_small && dtype != LAZY_DTYPE_F32) continue;
+      CHECK_CASE("%s, rule %u", lazy_dtype_name(dtype), rule);
+      struct lazy_init_segment s = {.count = COUNT,
+                                    .path_hash = check_random(env),
+                                    .a = rule - 1,
+                                    .b = 1,
+                                    .dtype = dtype,
+                                    .rule = rule};
+      struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(large), check_random(env),
+                                                 1, TILES};
+      const size_t each = lazy_dtype_bytes((lazy_dtype)dtype);
+      const kernel_way way = kernel_way_at(env, kernel_way_count(env) - 1);
+      memset(large, 0xa5, (size_t)COUNT * 8);
+      kernel_ptx_lend(&s, sizeof s);
+      kernel_run(way, "lazy_k_init_params", &params, env->seed);
+      params.base = kernel_address(small);
+      params.tile_count = FEW;
+      kernel_run(way, "lazy_k_init_params", &params, env->seed);
+      kernel_ptx_take_back(&s);
+      if (!EXPECT_BYTES_EQ(large, small, PART * each)) break;
+      if (each < 8) EXPECT_EQ(large[COUNT * each], 0xa5);
+      for (uint64_t e = COUNT - 2000, bits; e < COUNT; e++) {
+        uint64_t found = 0;
+        memcpy(&found, large + e * each, each);
+        if (element_of(&s, params.seed, e, &bits) && !EXPECT_EQ(found, bits)) return;
+      }
+    }
+  kernel_free(large);
+  kernel_free(small);
 }
 
 /* Values of a uniform: inside the closed interval, both halves of it used, all words of a block different. */
