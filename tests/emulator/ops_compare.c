@@ -288,7 +288,7 @@ bool emu_bind_set(ptx_binder *binder) {
   const bool from_pair = (PAIRS >> type & 1) != 0, to_pair = (PAIRS >> result & 1) != 0;
   if (!is_setp && from_pair != to_pair && !(from_pair && ptx_type_bytes(result) == 4 && result != PTX_F32))
     return ptx_refuse(binder, "pairs are compared into pairs or 32 bits");
-  if (ftz && !(ptx_type_is_float(type) && type != PTX_F64))
+  if (ftz && type != PTX_F32 && type != PTX_F16 && type != PTX_F16X2)
     return ptx_refuse(binder, "its type takes no .ftz");
   if (!ptx_check_end(binder, join == 0 ? 3 : 4)) return false;
   bool negated = false;
