@@ -9,7 +9,7 @@ static uint64_t all_bits(const ops_given *g) { return ~(uint64_t)0 >> (64 - g->b
 static ops_big and_(const ops_given *g) { return (ops_big)(g->in[0] & g->in[1]); }
 static ops_big or_(const ops_given *g) { return (ops_big)(g->in[0] | g->in[1]); }
 static ops_big xor_(const ops_given *g) { return (ops_big)(g->in[0] ^ g->in[1]); }
-static ops_big not_(const ops_given *g) { return (ops_big)~g->in[0]; }
+static ops_big not_(const ops_given *g) { return (ops_big)(g->in[0] ^ all_bits(g)); }
 static ops_big cnot(const ops_given *g) { return g->in[0] == 0; }
 static ops_big lop3(const ops_given *g) {
   uint32_t result = 0;
