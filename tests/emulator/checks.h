@@ -53,6 +53,12 @@ enum {
 void *emu_access_at(emu_warp *warp, const ptx_instruction *at, unsigned lane, ptx_space space,
                     uint64_t address, uint32_t bytes, emu_access access);
 
+/* The same for the lanes of a mask at once: the lowest of them is at `address`, each other one `stride` bytes
+   further for every lane between; the stride is `bytes`, or 0 for a read. Yields the lowest lane's memory,
+   the others' lies as their addresses do. NULL: a fault was told, or nothing was checked; go lane by lane. */
+void *emu_access_lanes(emu_warp *warp, const ptx_instruction *at, uint32_t mask, ptx_space space,
+                       uint64_t address, uint32_t stride, uint32_t bytes, emu_access access);
+
 /* Off: addresses are still looked up, nothing else is checked. LAZYRT_EMULATOR_CHECKS=0 starts so. */
 extern bool emu_checks_on;
 

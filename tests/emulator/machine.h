@@ -128,6 +128,11 @@ static inline uint32_t emu_lanes_of(const ptx_row *predicate) {
   return mask;
 }
 
+/* The rows in the module's list that an instruction has. */
+static inline const uint32_t *emu_more_rows(const emu_warp *warp, const ptx_instruction *at) {
+  return warp->block->launch->entry->module->ptx->more + at->more;
+}
+
 static inline uint32_t emu_thread_of(const emu_warp *warp, unsigned lane) {
   return warp->index * PTX_LANES + lane;
 }

@@ -60,11 +60,6 @@ void emu_fragment_scatter(const emu_fragment *fragment, emu_warp *warp, const ui
                           const double *matrix);
 enum { EMU_MATRIX_MOST = 16 * 256, EMU_SUMS_MOST = 256 }; /* elements of the largest factor; of sums */
 
-/* The more-list's rows of an instruction. */
-static inline const uint32_t *emu_more_rows(const emu_warp *warp, const ptx_instruction *at) {
-  return warp->block->launch->entry->module->ptx->more + at->more;
-}
-
 /* Binding: numbers by name, one of `allowed` (bits); a fragment's registers, appended to the list. */
 bool emu_take_number(ptx_binder *binder, uint32_t allowed, emu_number *out_number);
 bool emu_take_all(ptx_binder *binder, const char *const *parts); /* these, in order; NULL ends them */
