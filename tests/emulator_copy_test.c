@@ -25,7 +25,7 @@ static void mark(ptx_text *to, int at) {
 
 static void run(check_env *env, ptx_text *text, const void *in, const void *sizes, void *results) {
   EXPECT_TRUE(
-      run_text(env, "sm_80", text, (matrix_buffers){{in, sizes, in}, {512, 128, 512}, 2048, results}));
+      run_text(env, "sm_90", text, (matrix_buffers){{in, sizes, in}, {512, 128, 512}, 2048, results}));
 }
 
 /* Nothing has come before it is waited for, everything after; of groups all but the last so many. */
