@@ -121,10 +121,10 @@ void emu_copies_end(emu_block *block);
 uint32_t emu_meet(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
 uint32_t emu_meet_anywhere(emu_warp *warp, const ptx_instruction *at, uint32_t *mask, const ptx_row *members);
 
-/* The lanes of a predicate's row that hold 1. */
+/* The lanes of a predicate's row that hold 1. For lanes elsewhere the row may be another register's. */
 static inline uint32_t emu_lanes_of(const ptx_row *predicate) {
   uint32_t mask = 0;
-  for (unsigned lane = 0; lane < PTX_LANES; lane++) mask |= (uint32_t)predicate->lane[lane] << lane;
+  for (unsigned lane = 0; lane < PTX_LANES; lane++) mask |= (uint32_t)(predicate->lane[lane] & 1) << lane;
   return mask;
 }
 
