@@ -305,7 +305,7 @@ typedef struct ptx_opcode {
 /* The families, each ended by a NULL name; table.c lists them. */
 extern const ptx_opcode ptx_opcodes_integer[], ptx_opcodes_logic[], ptx_opcodes_float[], ptx_opcodes_half[],
     ptx_opcodes_convert[], ptx_opcodes_flow[], ptx_opcodes_warp[], ptx_opcodes_memory[], ptx_opcodes_atomic[],
-    ptx_opcodes_tensor[], ptx_opcodes_special[]; /* mov of clocks */
+    ptx_opcodes_tensor[];
 ptx_bind ptx_opcode_find(const char *opcode);
 
 #endif

@@ -13,8 +13,7 @@
   X(warp)              \
   X(memory)            \
   X(atomic)            \
-  X(tensor)            \
-  X(special)
+  X(tensor)
 
 #define DECLARE_WEAK(family) extern const ptx_opcode ptx_opcodes_##family[] __attribute__((weak));
 EACH_FAMILY(DECLARE_WEAK)
@@ -50,19 +49,7 @@ static bool bind_by_type(ptx_binder *binder) {
   return bind(binder);
 }
 
-/* mov of a register that changes while a warp runs. */
-static bool bind_mov(ptx_binder *binder) {
-  const ptx_statement *statement = binder->statement;
-  const bool is_changing = statement->operand_count == 2 &&
-                           statement->operands[1].kind == PTX_OPERAND_SPECIAL &&
-                           statement->operands[1].special >= PTX_SPECIAL_FIRST_CHANGING;
-  ptx_bind bind = find_in(ptx_opcodes_special, statement->opcode);
-  if (!is_changing || bind == NULL) bind = find_first(statement->opcode);
-  return bind(binder);
-}
-
 ptx_bind ptx_opcode_find(const char *opcode) {
-  if (strcmp(opcode, "mov") == 0 && find_first(opcode) != NULL) return bind_mov;
   const int families = (find_in(ptx_opcodes_integer, opcode) != NULL) +
                        (find_in(ptx_opcodes_float, opcode) != NULL) +
                        (find_in(ptx_opcodes_half, opcode) != NULL);
