@@ -61,6 +61,13 @@ static ops_big most(const ops_given *g) { return sub(g) > 0 ? ops_value(g, 0) : 
 static ops_big least_or_zero(const ops_given *g) { return least(g) < 0 ? 0 : least(g); }
 static ops_big most_or_zero(const ops_given *g) { return most(g) < 0 ? 0 : most(g); }
 
+static ops_big least_or_zero_s32(const ops_given *g) {
+  return least_or_zero(&(ops_given){.in = {g->in[0], g->in[1]}, .bits = 32, .is_signed = true});
+}
+static ops_big most_or_zero_s32(const ops_given *g) {
+  return most_or_zero(&(ops_given){.in = {g->in[0], g->in[1]}, .bits = 32, .is_signed = true});
+}
+
 static ops_big of_halves(const ops_given *g, bool is_signed, ops_reference *of) {
   ops_ubig result = 0;
   for (int half = 0; half < 2; half++) {
@@ -114,6 +121,10 @@ TEST(emulator_ops_integer, arithmetic) {
       {"max.u16x2", "", "rrr", max_pair_u},
       {"min.s16x2", "", "rrr", min_pair_s},
       {"max.s16x2", "", "rrr", max_pair_s},
+      {"min.s32.relu", "", "rrr", least_or_zero_s32},
+      {"max.s32.relu", "", "rrr", most_or_zero_s32},
+      {"min.s16x2.relu", "", "rrr", min_pair_relu},
+      {"max.s16x2.relu", "", "rrr", max_pair_relu},
       {"min.relu.s16x2", "", "rrr", min_pair_relu},
       {"max.relu.s16x2", "", "rrr", max_pair_relu},
   };

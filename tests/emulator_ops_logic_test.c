@@ -275,8 +275,10 @@ static void check_pack(check_env *env, const char *text, bool packs, unsigned co
     for (unsigned i = 0; i <= count; i++) memcpy(before[i], ops_lanes(&rig, i), sizeof *before);
     ops_step(&rig, mask);
     for (unsigned lane = 0; lane < PTX_LANES; lane++) {
-      uint64_t all = 0;
+      uint64_t all = 0, above = 0;
+      for (unsigned i = 0; i < count; i++) above |= ops_lanes(&rig, packs ? i + 1 : i)[lane] >> bits;
       for (unsigned i = count; i-- > 0;) all = all << (bits & 63) | ops_lanes(&rig, packs ? i + 1 : i)[lane];
+      EXPECT_EQ(above, 0);
       if ((mask >> lane & 1) != 0) EXPECT_EQ(ops_lanes(&rig, whole)[lane], all);
       else
         for (unsigned i = 0; i <= count; i++) EXPECT_EQ(ops_lanes(&rig, i)[lane], before[i][lane]);

@@ -137,11 +137,15 @@ static void step_pair(emu_warp *warp, const ptx_instruction *at, uint32_t mask) 
     warp->rows[at->d].lane[lane] = result;
   }
 }
+/* The ISA has .relu before the type, nvcc's headers behind it. */
+static bool take_relu(ptx_binder *binder) { return ptx_take(binder, "relu"); }
 static bool bind_pair(ptx_binder *binder, uint32_t operation) {
-  const bool relu = operation != 0 && ptx_take(binder, "relu"), is_signed = ptx_take(binder, "s16x2");
-  if (!is_signed && !relu) (void)ptx_take(binder, "u16x2");
+  const bool is_extreme = operation != 0, early = is_extreme && take_relu(binder);
+  const bool is_signed = ptx_take(binder, "s16x2");
+  if (!is_signed && !early) (void)ptx_take(binder, "u16x2");
+  const bool relu = early || (is_extreme && is_signed && take_relu(binder));
   binder->out->step = step_pair;
-  binder->out->flags = operation == 0 || !is_signed ? operation : operation + (relu ? 4 : 2);
+  binder->out->flags = !is_extreme || !is_signed ? operation : operation + (relu ? 4 : 2);
   return emu_bind_rows(binder, PTX_B32, (const ptx_type[]){PTX_B32, PTX_B32}, 2);
 }
 static bool is_pair(const ptx_binder *binder) {
@@ -240,11 +244,12 @@ static bool bind_sad(ptx_binder *binder) {
 
 static bool bind_extreme(ptx_binder *binder, bool is_max) {
   if (is_pair(binder)) return bind_pair(binder, is_max ? 2 : 1);
-  const bool relu = ptx_take(binder, "relu");
-  const ptx_type type = ptx_take_type(binder, relu ? 1u << PTX_S32 : EMU_INTEGER);
-  if (relu && type != PTX_TYPE_NONE) return bind_same(binder, type, is_max ? max_relu() : min_relu(), 2);
-  return type != PTX_TYPE_NONE &&
-         bind_same(binder, type, is_max ? BY_SIGN(max, type) : BY_SIGN(min, type), 2);
+  const bool early = take_relu(binder);
+  const ptx_type type = ptx_take_type(binder, early ? 1u << PTX_S32 : EMU_INTEGER);
+  const bool relu = early || (type == PTX_S32 && take_relu(binder));
+  if (type == PTX_TYPE_NONE) return false;
+  if (relu) return bind_same(binder, type, is_max ? max_relu() : min_relu(), 2);
+  return bind_same(binder, type, is_max ? BY_SIGN(max, type) : BY_SIGN(min, type), 2);
 }
 static bool bind_min(ptx_binder *binder) { return bind_extreme(binder, false); }
 static bool bind_max(ptx_binder *binder) { return bind_extreme(binder, true); }
