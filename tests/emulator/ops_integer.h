@@ -46,6 +46,7 @@ bool emu_bind_carry(ptx_binder *binder); /* addc subc madc, and add sub mad with
 bool emu_bind_bits(ptx_binder *binder);
 bool emu_bind_field(ptx_binder *binder);
 bool emu_bind_dot(ptx_binder *binder);
+bool emu_bind_video(ptx_binder *binder);
 bool emu_bind_set(ptx_binder *binder);
 bool emu_bind_select(ptx_binder *binder);
 bool emu_bind_move(ptx_binder *binder);
