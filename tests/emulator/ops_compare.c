@@ -163,6 +163,12 @@ SIGNED_STEPS(64)
   EMU_STEP(le_f##bits, (uint64_t)(emu_f##bits##_of(a[lane]) <= emu_f##bits##_of(b[lane])))    \
   EMU_STEP(ltu_f##bits, (uint64_t) !(emu_f##bits##_of(a[lane]) >= emu_f##bits##_of(b[lane]))) \
   EMU_STEP(leu_f##bits, (uint64_t) !(emu_f##bits##_of(a[lane]) > emu_f##bits##_of(b[lane])))
+#define IS_NAN_IN(bits, x, y) \
+  (emu_f##bits##_of(x) != emu_f##bits##_of(x) || emu_f##bits##_of(y) != emu_f##bits##_of(y))
+EMU_STEP(nan_f32, (uint64_t)(IS_NAN_IN(32, a[lane], b[lane])))
+EMU_STEP(num_f32, (uint64_t) !(IS_NAN_IN(32, a[lane], b[lane])))
+EMU_STEP(nan_f64, (uint64_t)(IS_NAN_IN(64, a[lane], b[lane])))
+EMU_STEP(num_f64, (uint64_t) !(IS_NAN_IN(64, a[lane], b[lane])))
 FLOAT_STEPS(32)
 FLOAT_STEPS(64)
 
@@ -173,6 +179,8 @@ static ptx_step fast_float(comparison of, bool is_double) {
     case LT: return is_double ? lt_f64() : lt_f32();
     case LE: return is_double ? le_f64() : le_f32();
     case LTU: return is_double ? ltu_f64() : ltu_f32();
+    case NUM: return is_double ? num_f64() : num_f32();
+    case NAN_: return is_double ? nan_f64() : nan_f32();
     case LEU: return is_double ? leu_f64() : leu_f32();
     default: return NULL;
   }

@@ -155,26 +155,35 @@ static unsigned selected(uint32_t selector, uint32_t mode, unsigned byte) {
     case PRMT_RC8: return from;
     case PRMT_ECL: return byte > from ? byte : from;
     case PRMT_ECR: return byte < from ? byte : from;
-    case PRMT_RC16: return (from & 1) * 2 + (byte & 1);
-    default: return selector >> 4 * byte & 15;
+    default: return (from & 1) * 2 + (byte & 1);
   }
 }
 static uint64_t permuted(uint64_t bytes, uint32_t selector, uint32_t mode) {
   uint32_t result = 0;
   for (unsigned i = 0; i < 4; i++) {
     const unsigned which = selected(selector, mode, i);
-    uint32_t byte = bytes >> 8 * (which & 7) & 0xff;
-    if (mode == PRMT_INDEX && (which & 8) != 0) byte = byte >> 7 != 0 ? 0xff : 0; /* its sign alone */
+    const uint32_t byte = bytes >> 8 * which & 0xff;
     result |= byte << 8 * i;
   }
   return result;
 }
+/* A nibble of the selector: a byte, or its sign alone. */
+static inline uint64_t picked(uint64_t bytes, uint64_t selector, unsigned byte) {
+  const uint64_t which = selector >> 4 * byte, found = bytes >> 8 * (which & 7) & 0xff;
+  const uint64_t sign = (0 - (found >> 7)) & 0xff, is_sign = 0 - (which >> 3 & 1);
+  return ((found & ~is_sign) | (sign & is_sign)) << 8 * byte;
+}
+static inline uint64_t picked_all(uint64_t bytes, uint64_t selector) {
+  return picked(bytes, selector, 0) | picked(bytes, selector, 1) | picked(bytes, selector, 2) |
+         picked(bytes, selector, 3);
+}
+EMU_STEP(prmt_index, picked_all(joined(a[lane], b[lane]), c[lane]))
 EMU_STEP(prmt, permuted(joined(a[lane], b[lane]), EMU_C(uint32_t), at->flags))
 
 static bool bind_prmt(ptx_binder *binder) {
   if (ptx_take_type(binder, 1u << PTX_B32) == PTX_TYPE_NONE) return false;
   binder->out->flags = (uint32_t)(ptx_take_one(binder, prmt_modes) + 1);
-  binder->out->step = prmt();
+  binder->out->step = binder->out->flags == PRMT_INDEX ? prmt_index() : prmt();
   return emu_bind_rows(binder, PTX_B32, (const ptx_type[]){PTX_B32, PTX_B32, PTX_B32}, 3);
 }
 

@@ -55,6 +55,29 @@ static void step_unpack(emu_warp *warp, const ptx_instruction *at, uint32_t mask
   }
 }
 
+/* Two halves, which are the most of them: of 64-bit products, of pairs. */
+EMU_STEP(pack_two, a[lane] | b[lane] << at->flags)
+
+#define UNPACK_TWO(name, target)                                                                            \
+  target static void name(emu_warp *warp, const ptx_instruction *at, uint32_t mask) {                       \
+    const uint64_t *a = warp->rows[at->a].lane, part = emu_low_bits(at->flags);                             \
+    uint64_t *low = warp->rows[at->d].lane, *high = warp->rows[at->c].lane, above[PTX_LANES];               \
+    if (mask == ~(uint32_t)0) {                                                                             \
+      EMU_VECTOR_LOOP for (unsigned lane = 0; lane < PTX_LANES; lane++) above[lane] = a[lane] >> at->flags; \
+      EMU_VECTOR_LOOP for (unsigned lane = 0; lane < PTX_LANES; lane++) low[lane] = a[lane] & part;         \
+      memcpy(high, above, sizeof above);                                                                    \
+    } else {                                                                                                \
+      EMU_EACH_LANE(lane, mask) {                                                                           \
+        const uint64_t value = a[lane];                                                                     \
+        low[lane] = value & part;                                                                           \
+        high[lane] = value >> at->flags;                                                                    \
+      }                                                                                                     \
+    }                                                                                                       \
+  }
+UNPACK_TWO(unpack_two_v1, )
+UNPACK_TWO(unpack_two_v3, EMU_TARGET_V3)
+static ptx_step unpack_two(void) { return emu_is_v3() ? unpack_two_v3 : unpack_two_v1; }
+
 /* The type of `count` parts of a type. */
 static ptx_type part_of(ptx_type type, uint32_t count) {
   switch (count == 0 ? 0 : emu_bits_of(type) / count) {
@@ -72,13 +95,21 @@ static bool bind_vector(ptx_binder *binder, ptx_type type) {
   if (!(type == PTX_B16 || type == PTX_B32 || type == PTX_B64) || part == PTX_TYPE_NONE ||
       (vector->count != 2 && vector->count != 4))
     return ptx_refuse(binder, "%u registers do not make one of this type", vector->count);
+  uint32_t rows[4];
   for (uint32_t i = 0; i < vector->count; i++)
-    ptx_more(binder, packs ? ptx_source_operand(binder, &vector->elements[i], part, false)
-                           : ptx_result_operand(binder, &vector->elements[i], part, false));
+    rows[i] = packs ? ptx_source_operand(binder, &vector->elements[i], part, false)
+                    : ptx_result_operand(binder, &vector->elements[i], part, false);
   if (packs) out->d = ptx_result(binder, 0, type);
   else out->a = ptx_source(binder, 1, type);
   out->flags = emu_bits_of(part);
-  out->step = packs ? step_pack : step_unpack;
+  if (vector->count == 2) {
+    out->step = packs ? pack_two() : unpack_two();
+    *(packs ? &out->a : &out->d) = rows[0];
+    out->b = out->c = rows[1];
+  } else {
+    out->step = packs ? step_pack : step_unpack;
+    for (uint32_t i = 0; i < vector->count; i++) ptx_more(binder, rows[i]);
+  }
   return !binder->failed;
 }
 
