@@ -31,6 +31,10 @@
 #define LAZY_EACH_THREAD(t) if (const uint32_t t = threadIdx.x; true)
 #define LAZY_PHASE(t)       if (const uint32_t t = (__syncthreads(), threadIdx.x); true)
 
+#define LAZY_PHASE_RUNS(t, run)                                \
+  if (const uint32_t t = (__syncthreads(), threadIdx.x); true) \
+    if (const uint32_t run = 1; true)
+
 #define LAZY_GRID_FOR(i, n)                                                   \
   for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (uint64_t)gridDim.x * blockDim.x)
@@ -150,6 +154,13 @@ LAZY_INLINE uint64_t lazy_host_row(uint64_t i, uint64_t end, uint64_t inner) {
                   t##_end = lazy_host_run(lazy_block, t##_run, lazy_block->threads, __LINE__).last; \
          t < t##_end; t++)
 #define LAZY_PHASE(t) LAZY_EACH_THREAD (t)
+/* The same, threads t .. t + run - 1 at a time. */
+#define LAZY_PHASE_RUNS(t, run)                                                                          \
+  for (uint64_t t##_run = 0; t##_run < lazy_host_runs(lazy_block, lazy_block->threads); t##_run++)       \
+    for (uint32_t                                                                                        \
+             t = (uint32_t)lazy_host_run(lazy_block, t##_run, lazy_block->threads, __LINE__).first,      \
+             run = (uint32_t)lazy_host_run(lazy_block, t##_run, lazy_block->threads, __LINE__).last - t; \
+         run > 0; run = 0)
 
 /* Elements of the grid, [0, n): each belongs to one thread. */
 #define LAZY_GRID_FOR(i, n)                                                                         \

@@ -3,15 +3,18 @@
 #ifndef LAZYRT_KERNELS_LIST_H
 #define LAZYRT_KERNELS_LIST_H
 
-#define LAZY_KERNELS(X)                \
-  X(INFER_SHAPES, lazy_k_infer_shapes) \
-  X(INIT_PARAMS, lazy_k_init_params)   \
-  X(PHILOX, lazy_k_philox)             \
-  X(FILL, lazy_k_fill)                 \
-  X(COPY, lazy_k_copy)                 \
-  X(CONVERT, lazy_k_convert)           \
-  X(BIAS_ACT, lazy_k_bias_act)         \
-  X(BINARY, lazy_k_binary)             \
-  X(GEMM, lazy_k_gemm)
+#define LAZY_KERNELS(X)                  \
+  X(INFER_SHAPES, lazy_k_infer_shapes)   \
+  X(INIT_PARAMS, lazy_k_init_params)     \
+  X(PHILOX, lazy_k_philox)               \
+  X(FILL, lazy_k_fill)                   \
+  X(COPY, lazy_k_copy)                   \
+  X(CONVERT, lazy_k_convert)             \
+  X(BIAS_ACT, lazy_k_bias_act)           \
+  X(BINARY, lazy_k_binary)               \
+  X(GEMM, lazy_k_gemm)                   \
+  X(MOMENTS, lazy_k_moments)             \
+  X(MOMENTS_MERGE, lazy_k_moments_merge) \
+  X(NORMALIZE, lazy_k_normalize)
 
 #endif

@@ -228,6 +228,8 @@ LAZY_RULE_INLINE int32_t rule_flatten(const struct lazy_rule_call *call) {
   return LAZY_SHAPE_OK;
 }
 
+#include "kernels/norm_rules.h"
+
 /* Sums over a set's parameters: the output row holds elements at 0 and aligned bytes at 1. A sum that is too
    large stays LAZY_DIM_LIMIT. */
 LAZY_RULE_INLINE int32_t rule_tally(const struct lazy_rule_call *call) {
@@ -260,6 +262,7 @@ LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *cal
     case LAZY_RULE_LINEAR: return rule_linear(call);
     case LAZY_RULE_FLATTEN: return rule_flatten(call);
     case LAZY_RULE_TALLY: return rule_tally(call);
+    case LAZY_RULE_NORM: return rule_norm(call);
     default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, rule, LAZY_RULE_COUNT);
   }
 }

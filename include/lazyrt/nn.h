@@ -46,6 +46,40 @@ typedef struct lazy_flatten_options {
   { 1, -1 }
 LAZY_API extern const lazy_class lazy_class_flatten;
 
+/* nn.BatchNorm1d/2d/3d(num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True,
+   dtype=None, *, bias=True) and their lazy forms, which infer num_features from dim 1 of the input: (N, C) or
+   (N, C, L) for 1d, (N, C, H, W), (N, C, D, H, W). weight, bias, running_mean, running_var (num_features),
+   num_batches_tracked i64 [].
+
+   A module that trains normalises by the batch's statistics and moves the running ones, momentum None (NaN
+   here) by one over the batches seen; else it normalises by the running ones, or by the batch's where it
+   tracks none. One value a channel has no statistics of its own: INVALID_VALUE, as in PyTorch, but before
+   anything has changed; a rank that does not fit as well. f16 and bf16 inputs may meet f32 parameters.
+
+   nn.InstanceNorm1d/2d/3d and their lazy forms: the statistics of every channel of every image by itself,
+   images without the batch's dim too (num_features is then dim 0, in the lazy forms as well, where PyTorch
+   takes dim 1); running statistics take in the average over the batch, momentum None stands for 0,
+   num_batches_tracked stays. The lazy forms default to affine and tracking, the ordinary ones do not. */
+typedef struct lazy_batch_norm_options {
+  int64_t num_features;
+  double eps, momentum;                   /* momentum NaN: None */
+  bool affine, bias, track_running_stats; /* bias: only where affine */
+  lazy_dtype dtype;
+} lazy_batch_norm_options;
+#define LAZY_BATCH_NORM_DEFAULTS \
+  { 0, 1e-5, 0.1, true, true, true, LAZY_DTYPE_DEFAULT }
+typedef lazy_batch_norm_options lazy_instance_norm_options;
+#define LAZY_INSTANCE_NORM_DEFAULTS \
+  { 0, 1e-5, 0.1, false, true, false, LAZY_DTYPE_DEFAULT }
+#define LAZY_LAZY_INSTANCE_NORM_DEFAULTS LAZY_BATCH_NORM_DEFAULTS
+LAZY_API extern const lazy_class lazy_class_batch_norm1d, lazy_class_batch_norm2d, lazy_class_batch_norm3d;
+LAZY_API extern const lazy_class lazy_class_lazy_batch_norm1d, lazy_class_lazy_batch_norm2d,
+    lazy_class_lazy_batch_norm3d;
+LAZY_API extern const lazy_class lazy_class_instance_norm1d, lazy_class_instance_norm2d,
+    lazy_class_instance_norm3d;
+LAZY_API extern const lazy_class lazy_class_lazy_instance_norm1d, lazy_class_lazy_instance_norm2d,
+    lazy_class_lazy_instance_norm3d;
+
 /* Sum of its two arguments with broadcasting: what a residual in a printed tree is. */
 LAZY_API extern const lazy_class lazy_class_add;
 

@@ -86,6 +86,12 @@ static const int32_t *outputs_of(const lazyi_plan *plan, size_t node) {
   return inputs_of(plan, node) + plan->nodes[node].input_count + plan->nodes[node].param_count;
 }
 
+bool lazyi_plan_launches(const lazyi_plan *plan, size_t node) {
+  const lazyi_op *op = plan->ops[node];
+  return !op->is_view &&
+         (op->writes != 0 || lazyi_plan_tensor_bytes(plan, (size_t)outputs_of(plan, node)[0]) != 0);
+}
+
 /* ---- memory ---- */
 
 /* Something in the slab, live from step `first`; further uses push `last`. */
@@ -199,8 +205,7 @@ static lazy_status lay_out_launches(lazyi_plan *plan) {
     const struct lazy_shape_node *at = plan->nodes + node;
     const int32_t *tensors = inputs_of(plan, node);
     int32_t count = at->input_count + at->param_count + at->output_count;
-    if (plan->ops[node]->is_view || lazyi_plan_tensor_bytes(plan, (size_t)outputs_of(plan, node)[0]) == 0)
-      continue;
+    if (!lazyi_plan_launches(plan, node)) continue;
     uint8_t lane = plan->schedule.steps[plan->launch_count].lane;
     plan->launches[plan->launch_count++] =
         (lazyi_plan_launch){.op = plan->ops[node],

@@ -145,6 +145,8 @@ void lazyi_plan_bind(lazyi_plan *plan, uint64_t slab, lazy_array *const *inputs)
 
 /* plan_lanes.c: the roots of views, who launches, and on which lanes. Then `busy` is known. */
 LAZY_MUST_USE lazy_status lazyi_plan_lanes(lazyi_planner *planner, lazyi_plan *plan);
+/* Whether a node has anything to do: an output with elements, or state that moves even without. */
+bool lazyi_plan_launches(const lazyi_plan *plan, size_t node);
 /* Bytes of a tensor. */
 uint64_t lazyi_plan_tensor_bytes(const lazyi_plan *plan, size_t tensor);
 

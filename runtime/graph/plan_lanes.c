@@ -47,12 +47,8 @@ static lazy_status list_launches(lazyi_planner *planner, const lazyi_plan *plan)
   LAZY_TRY(lazyi_vector_reserve(&planner->lane_nodes, plan->node_count));
   LAZY_TRY(lazyi_vector_reserve(&planner->launch_nodes, plan->node_count));
   LAZY_TRY(lazyi_vector_reserve(&planner->accesses, plan->node_operand_count));
-  for (size_t node = 0; node < plan->node_count; node++) {
-    const struct lazy_shape_node *at = plan->nodes + node;
-    size_t result = (size_t)inputs_of(plan, node)[at->input_count + at->param_count];
-    if (!plan->ops[node]->is_view && lazyi_plan_tensor_bytes(plan, result) != 0)
-      add_launch(planner, plan, node);
-  }
+  for (size_t node = 0; node < plan->node_count; node++)
+    if (lazyi_plan_launches(plan, node)) add_launch(planner, plan, node);
   return LAZY_STATUS_OK;
 }
 

@@ -3,9 +3,28 @@
 #include "runtime/nn/nn.h"
 
 static const lazy_class *const classes[] = {
-    &lazy_class_linear, &lazy_class_lazy_linear, &lazy_class_identity, &lazy_class_flatten,
-    &lazy_class_relu,   &lazy_class_gelu,        &lazy_class_sigmoid,  &lazy_class_tanh,
-    &lazy_class_add,    &lazy_class_sequential,
+    &lazy_class_linear,
+    &lazy_class_lazy_linear,
+    &lazy_class_identity,
+    &lazy_class_flatten,
+    &lazy_class_relu,
+    &lazy_class_gelu,
+    &lazy_class_sigmoid,
+    &lazy_class_tanh,
+    &lazy_class_add,
+    &lazy_class_sequential,
+    &lazy_class_batch_norm1d,
+    &lazy_class_batch_norm2d,
+    &lazy_class_batch_norm3d,
+    &lazy_class_lazy_batch_norm1d,
+    &lazy_class_lazy_batch_norm2d,
+    &lazy_class_lazy_batch_norm3d,
+    &lazy_class_instance_norm1d,
+    &lazy_class_instance_norm2d,
+    &lazy_class_instance_norm3d,
+    &lazy_class_lazy_instance_norm1d,
+    &lazy_class_lazy_instance_norm2d,
+    &lazy_class_lazy_instance_norm3d,
 };
 
 const lazy_class *lazyi_nn_at(size_t index) {

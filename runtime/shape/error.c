@@ -53,6 +53,16 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
     case LAZY_SHAPE_DIM_ORDER:
       return lazy_status_fail(LAZY_STATUS_SHAPE, "flatten: start_dim %lld comes after end_dim %lld", found,
                               wanted);
+    case LAZY_SHAPE_RANK_RANGE:
+      if (dim == wanted)
+        return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "%s has rank %lld; wanted %lld", name, found,
+                                wanted);
+      return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "%s has rank %lld; wanted %d to %lld", name, found,
+                              dim, wanted);
+    case LAZY_SHAPE_ONE_VALUE:
+      return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
+                              "%s has 1 %s; wanted more than 1, to normalise by the statistics of its own",
+                              name, wanted == LAZY_NORM_OF_SPACE ? "spatial element" : "value per channel");
   }
   return lazy_status_fail(LAZY_STATUS_SHAPE, "shape error %d of %s", (int)error->code, name);
 }

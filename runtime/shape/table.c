@@ -88,7 +88,7 @@ static const struct {
 } signatures[LAZY_RULE_COUNT] = {
     [LAZY_RULE_SAME] = {1, 1, 0, 0, 1, 0},   [LAZY_RULE_BROADCAST] = {1, 255, 0, 0, 1, 0},
     [LAZY_RULE_LINEAR] = {1, 1, 1, 2, 1, 1}, [LAZY_RULE_FLATTEN] = {1, 1, 0, 0, 1, 2},
-    [LAZY_RULE_TALLY] = {0, 0, 1, 1, 1, 1},
+    [LAZY_RULE_TALLY] = {0, 0, 1, 1, 1, 1},  [LAZY_RULE_NORM] = {1, 1, 0, 5, 1, LAZY_NORM_ATTRIBUTES},
 };
 
 static bool fits_signature(const lazyi_shape_call *call) {
