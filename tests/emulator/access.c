@@ -195,16 +195,20 @@ static void *nowhere(const wish *w) {
 /* The range that this thread's last access lay in. */
 static _Thread_local struct { uint64_t version, start, end; } last;
 
-static void *in_global(const wish *w) {
+static bool is_in_memory(uint64_t address, uint64_t bytes) {
   const uint64_t version = emu_map_version();
-  if (version != last.version || w->address < last.start || w->address >= last.end ||
-      w->bytes > last.end - w->address) {
-    emu_range range;
-    if (!emu_map_find(w->address, w->bytes, &range)) return nowhere(w);
-    last.version = version;
-    last.start = range.start;
-    last.end = range.end;
-  }
+  if (version == last.version && address >= last.start && address < last.end && bytes <= last.end - address)
+    return true;
+  emu_range range;
+  if (!emu_map_find(address, bytes, &range)) return false;
+  last.version = version;
+  last.start = range.start;
+  last.end = range.end;
+  return true;
+}
+
+static void *in_global(const wish *w) {
+  if (!is_in_memory(w->address, w->bytes)) return nowhere(w);
   if (!is_aligned(w)) return NULL;
   emu_block_shadow *shadow = w->warp->block->shadow;
   if (shadow != NULL) {
@@ -226,22 +230,26 @@ static void *in_global(const wish *w) {
   return (void *)(uintptr_t)lazyi_host_untag(w->address);
 }
 
+/* The space that a generic address is of; the address becomes that space's own. */
+static ptx_space resolve(ptx_space space, uint64_t *address) {
+  if (space != PTX_GENERIC) return space;
+  switch (*address & EMU_WINDOW_MASK) {
+    case EMU_WINDOW_SHARED: space = PTX_SHARED; break;
+    case EMU_WINDOW_LOCAL: space = PTX_LOCAL; break;
+    case EMU_WINDOW_CONST: space = PTX_CONST; break;
+    case EMU_WINDOW_PARAM: space = PTX_PARAM; break;
+    default: return PTX_GLOBAL;
+  }
+  *address &= ~EMU_WINDOW_MASK;
+  return space;
+}
+
 void *emu_access_at(emu_warp *warp, const ptx_instruction *at, unsigned lane, ptx_space space,
                     uint64_t address, uint32_t bytes, emu_access access) {
   const emu_launch *launch = warp->block->launch;
   const emu_module *module = launch->entry->module;
   wish w = {warp, at, lane, address, bytes, access};
-  if (space == PTX_GENERIC) {
-    space = PTX_GLOBAL;
-    switch (address & EMU_WINDOW_MASK) {
-      case EMU_WINDOW_SHARED: space = PTX_SHARED; break;
-      case EMU_WINDOW_LOCAL: space = PTX_LOCAL; break;
-      case EMU_WINDOW_CONST: space = PTX_CONST; break;
-      case EMU_WINDOW_PARAM: space = PTX_PARAM; break;
-      default: break;
-    }
-    if (space != PTX_GLOBAL) w.address = address & ~EMU_WINDOW_MASK;
-  }
+  space = resolve(space, &w.address);
   switch (space) {
     case PTX_SHARED: return in_shared(&w);
     case PTX_LOCAL: return in_local(&w);
@@ -250,5 +258,82 @@ void *emu_access_at(emu_warp *warp, const ptx_instruction *at, unsigned lane, pt
       return in_read_only(&w, launch->params, launch->entry->function->params_bytes,
                           "the launch's parameters");
     default: return in_global(&w);
+  }
+}
+
+/* ---- the lanes of a warp at once ---- */
+
+/* `w` is the lowest lane's wish: all of them, each group of places taken once. */
+static void look_at_lanes(wish *w, uint32_t mask, uint32_t stride, bool is_shared) {
+  emu_block_shadow *shadow = w->warp->block->shadow;
+  emu_user user = user_of(shadow, w, is_shared);
+  const uint64_t address = w->address;
+  const unsigned first = w->lane;
+  emu_group *groups = shadow->groups, *held = NULL;
+  const emu_base *base = &shadow->base;
+  uint64_t page_number = UINT64_MAX;
+  EMU_EACH_LANE(lane, mask) {
+    emu_conflict conflict = {.kind = EMU_NO_CONFLICT};
+    w->lane = lane;
+    w->address = address + (uint64_t)(lane - first) * stride;
+    user.thread = emu_thread_of(w->warp, lane);
+    uint64_t at = w->address;
+    if (!is_shared) {
+      at &= EMU_PAGE_BYTES - 1;
+      if (page_number != w->address >> EMU_PAGE_LOG) {
+        emu_page *page = emu_shadow_page(w->address);
+        page_number = w->address >> EMU_PAGE_LOG;
+        base = &page->base;
+        groups = emu_shadow_groups(page);
+      }
+    }
+    emu_group *group = &groups[at >> EMU_GROUP_LOG];
+    if (group != held) {
+      if (held != NULL) emu_unlock(&held->lock);
+      emu_lock(&group->lock);
+      emu_group_check(group, base);
+      held = group;
+    }
+    emu_group_access(group, &user, at & (EMU_GROUP_BYTES - 1), w->bytes, w->bytes, w->at->line, w->access,
+                     &conflict);
+    if (conflict.kind == EMU_NO_CONFLICT && !conflict.unwritten) continue;
+    emu_unlock(&held->lock);
+    held = NULL;
+    finish(w, &user, &conflict, 0);
+  }
+  if (held != NULL) emu_unlock(&held->lock);
+  shadow->order.warps[w->warp->index].lane = w->lane;
+}
+
+void *emu_access_lanes(emu_warp *warp, const ptx_instruction *at, uint32_t mask, ptx_space space,
+                       uint64_t address, uint32_t stride, uint32_t bytes, emu_access access) {
+  const emu_launch *launch = warp->block->launch;
+  const emu_module *module = launch->entry->module;
+  emu_block_shadow *shadow = warp->block->shadow;
+  const unsigned first = (unsigned)__builtin_ctz(mask), behind = 32u - (unsigned)__builtin_clz(mask);
+  wish w = {warp, at, first, address, bytes, access}, all = w;
+  space = resolve(space, &w.address);
+  all.address = w.address;
+  all.bytes = (behind - 1 - first) * stride + bytes;
+  /* whoever is at fault is told lane by lane; threads with an order of their own are, too */
+  if ((access & EMU_STRONG) != 0 || (w.address & (bytes - 1)) != 0) return NULL;
+  if (shadow != NULL && shadow->order.by_thread != NULL) return NULL;
+  if ((space == PTX_CONST || space == PTX_PARAM) && (access & EMU_WRITE) != 0) return NULL;
+  switch (space) {
+    case PTX_LOCAL: return NULL; /* each thread's is its own */
+    case PTX_CONST:
+      return is_within(&all, module->ptx->const_bytes) ? module->const_memory + w.address : NULL;
+    case PTX_PARAM:
+      if (!is_within(&all, launch->entry->function->params_bytes)) return NULL;
+      return (void *)(uintptr_t)(launch->params + w.address);
+    case PTX_SHARED:
+      if (!is_within(&all, warp->block->shared_bytes)) return NULL;
+      address = w.address;
+      if (shadow != NULL) look_at_lanes(&w, mask, stride, true);
+      return warp->block->shared + address;
+    default:
+      if (!is_in_memory(w.address, all.bytes)) return NULL;
+      if (shadow != NULL) look_at_lanes(&w, mask, stride, false);
+      return (void *)(uintptr_t)lazyi_host_untag(address);
   }
 }
