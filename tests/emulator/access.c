@@ -192,23 +192,22 @@ static void *nowhere(const wish *w) {
   return NULL;
 }
 
-/* The range that this thread's last access lay in. */
-static _Thread_local struct { uint64_t version, start, end; } last;
+/* The ranges that this thread's last read and its last write lay in. */
+static _Thread_local struct range_cache { uint64_t version, start, end; } last[2];
 
-static bool is_in_memory(uint64_t address, uint64_t bytes) {
+static bool is_in_memory(uint64_t address, uint64_t bytes, emu_access access) {
+  struct range_cache *at = &last[(access & EMU_WRITE) != 0];
   const uint64_t version = emu_map_version();
-  if (version == last.version && address >= last.start && address < last.end && bytes <= last.end - address)
+  if (version == at->version && address >= at->start && address < at->end && bytes <= at->end - address)
     return true;
   emu_range range;
   if (!emu_map_find(address, bytes, &range)) return false;
-  last.version = version;
-  last.start = range.start;
-  last.end = range.end;
+  *at = (struct range_cache){version, range.start, range.end};
   return true;
 }
 
 static void *in_global(const wish *w) {
-  if (!is_in_memory(w->address, w->bytes)) return nowhere(w);
+  if (!is_in_memory(w->address, w->bytes, w->access)) return nowhere(w);
   if (!is_aligned(w)) return NULL;
   emu_block_shadow *shadow = w->warp->block->shadow;
   if (shadow != NULL) {
@@ -332,7 +331,7 @@ void *emu_access_lanes(emu_warp *warp, const ptx_instruction *at, uint32_t mask,
       if (shadow != NULL) look_at_lanes(&w, mask, stride, true);
       return warp->block->shared + address;
     default:
-      if (!is_in_memory(w.address, all.bytes)) return NULL;
+      if (!is_in_memory(w.address, all.bytes, access)) return NULL;
       if (shadow != NULL) look_at_lanes(&w, mask, stride, false);
       return (void *)(uintptr_t)lazyi_host_untag(address);
   }
