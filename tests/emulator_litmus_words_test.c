@@ -235,9 +235,9 @@ static void prints(check_env *env, emu_rig *rig) {
   rig_capture(rig, "print", RIG_LINE(1, 40), (void *[]){&in, &count}, text, sizeof text);
   size_t length = 0;
   for (uint32_t i = 0; i < count; i++) { /* in any order, each line whole */
-    length +=
-        (size_t)snprintf(line, sizeof line, "%u: %.3f %s %c 0x%08x %lld %%\n", i, values[i],
-                         i % 2 == 0 ? "even" : "odd", (char)('a' + i), i * 0x01010101u, -(long long)i << 40);
+    length += (size_t)snprintf(line, sizeof line, "%u: %.3f %s %c 0x%08x %lld %%\n", i, values[i],
+                               i % 2 == 0 ? "even" : "odd", (char)('a' + i), i * 0x01010101u,
+                               -(long long)i * (1ll << 40));
     EXPECT_CONTAINS(text, line);
   }
   EXPECT_EQ(strlen(text), length);
