@@ -9,7 +9,7 @@
 #include "runtime/driver/host_tag.h"
 #include "tests/emulator/clock.h"
 
-enum { TOMBSTONES = 1024, PAGE = 4096, BESIDE = 4096 };
+enum { TOMBSTONES = 1024, PAGE = 4096, BESIDE = 4096, BEHIND = 16 };
 
 /* Allocations by address; they do not overlap. Adopted ranges may, and are few. */
 typedef struct ranges {
@@ -118,12 +118,21 @@ static bool is_mapped(uint64_t address) {
   return address < (uint64_t)1 << 47 && mincore(at, PAGE, &resident) == 0;
 }
 
+/* Whether a freed range was given out again, as far as this address goes: a later range lies in it, or ends
+   right before the address. */
+static bool is_past(const emu_range *range, uint64_t address) {
+  const emu_range *now = neighbour(&owned, address);
+  if (now == NULL || now->number < range->number) return false;
+  return (now->start < range->end && range->start < now->end) || address - now->end < BEHIND;
+}
+
 static emu_near near_of(uint64_t address, emu_range *out_range) {
   const emu_range *found;
   if (address < PAGE) return EMU_NEAR_NULL;
   for (uint64_t i = freed_count; i-- > 0 && freed_count - i <= TOMBSTONES;) {
     const emu_range *range = &freed[i % TOMBSTONES];
     if (address < range->start || address >= range->end || holder(address, 1) != NULL) continue;
+    if (is_past(range, address)) continue;
     *out_range = *range;
     return EMU_NEAR_FREED;
   }
