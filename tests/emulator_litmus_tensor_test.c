@@ -188,7 +188,8 @@ static void forgets(check_env *env, emu_rig *rig) {
   lazy_driver_address from = rig_put(rig, in, sizeof in), to = rig_room(rig, sizeof in);
   RIG_RUN(rig, "pipeline_forgets", RIG_LINE(1, 32), &from, &to);
   EXPECT_GE(rig->control->report_count(), 1u);
-  if (rig->control->report_count() > 0) EXPECT_CONTAINS(rig->control->report_text(0), "memory that nothing wrote");
+  if (rig->control->report_count() > 0)
+    EXPECT_CONTAINS(rig->control->report_text(0), "memory that nothing wrote");
   rig->control->report_clear();
 }
 

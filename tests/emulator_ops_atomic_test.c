@@ -224,7 +224,8 @@ TEST(emulator_ops_atomic, vectors) {
   rig_get(&rig, sums, to_halves, sizeof sums);
   rig_close(&rig);
   for (int lane = 0; lane < 32; lane++)
-    for (int i = 0; i < 4; i++) EXPECT_EQ(old[lane][i], (float)(1 + i + lane * (lane - 1) * 0.5 * (i % 2 + 1)));
+    for (int i = 0; i < 4; i++)
+      EXPECT_EQ(old[lane][i], (float)(1 + i + lane * (lane - 1) * 0.5 * (i % 2 + 1)));
   for (int i = 0; i < 4; i++) EXPECT_EQ(words[i], (float)(1 + i + 31 * 16 * (i % 2 + 1)));
   for (int i = 0; i < 8; i++) EXPECT_EQ(sums[i], lazy_f64_to_f16(i + 3 * (i % 2 + 1)));
 }
