@@ -44,8 +44,49 @@ static void unify_nans(char *y, uint8_t dtype, int count) {
   }
 }
 
+enum { COLUMNS = 331 };
+
+/* Every element within what README.md allows. */
+static void check_errors(const char *y, uint8_t dtype, enum lazy_act act, bool with_bias, const double *in,
+                         const double *bias_in, int count) {
+  const size_t bytes = lazy_dtype_bytes(dtype);
+  double worst = 0;
+  int at = 0;
+  for (int i = 0; i < count; i++) {
+    double sum = in[i], found;
+    float f;
+    uint16_t h;
+    if (with_bias)
+      sum = dtype == LAZY_DTYPE_F64 ? in[i] + bias_in[i % COLUMNS]
+                                    : (double)(float)(in[i] + bias_in[i % COLUMNS]);
+    const double wanted = exact(act, sum);
+    int fraction = 52, least = -1022;
+    if (dtype == LAZY_DTYPE_F64) memcpy(&found, y + (size_t)i * 8, 8);
+    else if (dtype == LAZY_DTYPE_F32)
+      memcpy(&f, y + (size_t)i * 4, 4), found = f, fraction = 23, least = -126;
+    else {
+      memcpy(&h, y + (size_t)i * 2, 2);
+      fraction = dtype == LAZY_DTYPE_F16 ? 10 : 7, least = dtype == LAZY_DTYPE_F16 ? -14 : -126;
+      found = reference_value(h, dtype == LAZY_DTYPE_F16 ? 5 : 8, fraction);
+    }
+    if (isnan(sum) || isinf(wanted) || isnan(wanted)) {
+      if (!(isnan(wanted) ? true : found == wanted) || (isnan(sum) && !isnan(found)))
+        FAIL("act %d of %g: found %g, wanted %g", act, sum, found, wanted);
+      continue;
+    }
+    /* A result of a smaller type is rounded once more. */
+    double ulps = allowed[act].ulps, of_x = allowed[act].of_x;
+    if (dtype == LAZY_DTYPE_F64) of_x = of_x > 0 ? 0x1p-52 : 0, ulps = ulps > 0 ? 4 : 0;
+    if (bytes == 2) ulps = 0.501;
+    const double room = ulps * ulp(wanted, fraction, least) + of_x * fabs(sum);
+    const double off = fabs(found - wanted) / (room > 0 ? room : 1e-300);
+    if (off > worst) worst = off, at = i;
+  }
+  CHECK_CASE("%s, act %d, bias %d, worst at %.9g", lazy_dtype_name(dtype), act, with_bias, in[at]);
+  EXPECT_LE(worst, 1.0);
+}
+
 static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool with_bias) {
-  enum { COLUMNS = 331 };
   const int count = (env->is_small ? 13 : 61) * COLUMNS;
   const size_t memory = (size_t)count * 8;
   const size_t bytes = lazy_dtype_bytes(dtype);
@@ -84,49 +125,18 @@ static void check_act(check_env *env, uint8_t dtype, enum lazy_act act, bool wit
     kernel_run(kernel_way_at(env, w), "lazy_k_bias_act", &params, env->seed);
     unify_nans(y, dtype, count);
     if (w == 0) memcpy(first, y, memory);
-    if (!EXPECT_BYTES_EQ(y, first, memory)) break;
+    /* f64 has the functions of a C library, which are not the same bits in NVIDIA's. */
+    const bool others = dtype == LAZY_DTYPE_F64 && act >= LAZY_ACT_GELU_ERF && env->is_ptx && w > 0;
+    if (others) check_errors(y, dtype, act, with_bias, in, bias_in, count);
+    else if (!EXPECT_BYTES_EQ(y, first, memory)) break;
   }
-  double worst = 0;
-  int at = 0;
-  for (int i = 0; i < count; i++) {
-    double sum = in[i], found;
-    float f;
-    uint16_t h;
-    if (with_bias)
-      sum = dtype == LAZY_DTYPE_F64 ? in[i] + bias_in[i % COLUMNS]
-                                    : (double)(float)(in[i] + bias_in[i % COLUMNS]);
-    const double wanted = exact(act, sum);
-    int fraction = 52, least = -1022;
-    if (dtype == LAZY_DTYPE_F64) memcpy(&found, first + (size_t)i * 8, 8);
-    else if (dtype == LAZY_DTYPE_F32)
-      memcpy(&f, first + (size_t)i * 4, 4), found = f, fraction = 23, least = -126;
-    else {
-      memcpy(&h, first + (size_t)i * 2, 2);
-      fraction = dtype == LAZY_DTYPE_F16 ? 10 : 7, least = dtype == LAZY_DTYPE_F16 ? -14 : -126;
-      found = reference_value(h, dtype == LAZY_DTYPE_F16 ? 5 : 8, fraction);
-    }
-    if (isnan(sum) || isinf(wanted) || isnan(wanted)) {
-      if (!(isnan(wanted) ? true : found == wanted) || (isnan(sum) && !isnan(found)))
-        FAIL("act %d of %g: found %g, wanted %g", act, sum, found, wanted);
-      continue;
-    }
-    /* A result of a smaller type is rounded once more. */
-    double ulps = allowed[act].ulps, of_x = allowed[act].of_x;
-    if (dtype == LAZY_DTYPE_F64) of_x = of_x > 0 ? 0x1p-52 : 0, ulps = ulps > 0 ? 4 : 0;
-    if (bytes == 2) ulps = 0.501;
-    const double room = ulps * ulp(wanted, fraction, least) + of_x * fabs(sum);
-    const double off = fabs(found - wanted) / (room > 0 ? room : 1e-300);
-    if (off > worst) worst = off, at = i;
-  }
-  CHECK_CASE("%s, act %d, bias %d, worst at %.9g", lazy_dtype_name(dtype), act, with_bias, in[at]);
-  EXPECT_LE(worst, 1.0);
+  check_errors(first, dtype, act, with_bias, in, bias_in, count);
   kernel_free(x);
   kernel_free(y);
   kernel_free(first);
   kernel_free(in);
   kernel_free(bias);
 }
-
 TEST_ON_IMAGES(kernel_bias_act, errors_and_equal_bits) {
   for (uint8_t dtype = LAZY_DTYPE_F64; dtype <= LAZY_DTYPE_BF16; dtype++)
     for (int act = LAZY_ACT_IDENTITY; act <= LAZY_ACT_TANH; act++)
