@@ -125,7 +125,7 @@ MOMENTS_SUMS(f32, float)
     sum_t values[LAZY_MOMENTS_TILE], sums[LAZY_BLOCK], offs[LAZY_BLOCK], squares[LAZY_BLOCK]; \
   }
 
-LAZY_KERNEL(lazy_k_moments) {
+LAZY_KERNEL_OF_FEW_BLOCKS(lazy_k_moments) {
   LAZY_SHARED
   union {
     MOMENTS_MEMORY(float) f32;
