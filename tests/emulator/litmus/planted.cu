@@ -6,8 +6,8 @@ extern "C" __global__ void missing_barrier(const float *in, float *out) {
   __shared__ float tile[64];
   tile[threadIdx.x] = 0;
   __syncthreads();
-  tile[threadIdx.x] = in[threadIdx.x];       // bug
-  out[threadIdx.x] = tile[63 - threadIdx.x]; // bug
+  tile[threadIdx.x] = in[threadIdx.x];        // bug
+  out[threadIdx.x] = tile[63 - threadIdx.x];  // bug
 }
 
 // The tile is stored anew before all have read it: a barrier before it, none behind.
@@ -16,7 +16,7 @@ extern "C" __global__ void missing_second_barrier(const float *in, float *out, u
   float sum = 0;
 #pragma unroll 1
   for (uint32_t i = 0; i < rounds; i++) {
-    tile[threadIdx.x] = in[i * 64 + threadIdx.x]; // bug
+    tile[threadIdx.x] = in[i * 64 + threadIdx.x];  // bug
     __syncthreads();
     sum += tile[63 - threadIdx.x];
   }
@@ -27,7 +27,7 @@ extern "C" __global__ void missing_second_barrier(const float *in, float *out, u
 extern "C" __global__ void missing_syncwarp(const uint32_t *in, uint32_t *out) {
   __shared__ uint32_t values[32];
   values[threadIdx.x] = in[threadIdx.x];
-  if (threadIdx.x < 16) values[threadIdx.x] += values[threadIdx.x + 16]; // bug
+  if (threadIdx.x < 16) values[threadIdx.x] += values[threadIdx.x + 16];  // bug
   __syncwarp();
   out[threadIdx.x] = values[threadIdx.x];
 }
@@ -35,7 +35,7 @@ extern "C" __global__ void missing_syncwarp(const uint32_t *in, uint32_t *out) {
 // Blocks add to one sum, and one forgets that others do.
 extern "C" __global__ void missing_atomic(uint32_t *sum) {
   if (blockIdx.x == 0) atomicAdd(sum, 1u);
-  else sum[0] += 1; // bug
+  else sum[0] += 1;  // bug
 }
 
 // A flag says that the value is there, but no fence stands between the two.
@@ -45,18 +45,18 @@ extern "C" __global__ void missing_fence(uint32_t *value, uint32_t *flag, uint32
     atomicExch(flag, 1u);
   } else {
     while (atomicAdd(flag, 0u) == 0) continue;
-    *out = *(volatile uint32_t *)value; // bug
+    *out = *(volatile uint32_t *)value;  // bug
   }
 }
 
 extern "C" __global__ void one_past_the_end(uint32_t *out, uint32_t count) {
   uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i <= count) out[i] = i; // bug
+  if (i <= count) out[i] = i;  // bug
 }
 
 extern "C" __global__ void one_past_the_tile(uint32_t *out) {
   extern __shared__ uint32_t tile[];
-  tile[threadIdx.x + 1] = threadIdx.x; // bug
+  tile[threadIdx.x + 1] = threadIdx.x;  // bug
   __syncthreads();
   out[threadIdx.x] = tile[threadIdx.x];
 }
@@ -66,12 +66,12 @@ extern "C" __global__ void unwritten_tile(uint32_t *out) {
   __shared__ uint32_t tile[64];
   if (threadIdx.x < 63) tile[threadIdx.x] = threadIdx.x;
   __syncthreads();
-  out[threadIdx.x] = tile[63 - threadIdx.x]; // bug
+  out[threadIdx.x] = tile[63 - threadIdx.x];  // bug
 }
 
 extern "C" __global__ void copies(const uint32_t *in, uint32_t *out, uint32_t count) {
   uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < count) out[i] = in[i]; // bug
+  if (i < count) out[i] = in[i];  // bug
 }
 
 // Half of the second warp goes another way.
@@ -81,16 +81,16 @@ extern "C" __global__ void divergent_barrier(uint32_t *out) {
   __syncthreads();
   if (threadIdx.x < 48) {
     atomicAdd(&sum, 1u);
-    __syncthreads(); // bug
+    __syncthreads();  // bug
     out[threadIdx.x] = sum;
   }
 }
 
 extern "C" __global__ void misaligned(const uint8_t *in, uint32_t *out) {
-  out[threadIdx.x] = *(const uint32_t *)(in + 2 * threadIdx.x); // bug
+  out[threadIdx.x] = *(const uint32_t *)(in + 2 * threadIdx.x);  // bug
 }
 
 extern "C" __global__ void fills(uint32_t *out, uint32_t value, uint32_t count) {
   uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < count) out[i] = value; // bug
+  if (i < count) out[i] = value;  // bug
 }
