@@ -97,7 +97,10 @@ MOMENTS_SUMS(f32, float)
 
 #define MOMENTS_TILE(dtype, sum, sum_t)                                                                      \
   {                                                                                                          \
-    LAZY_PHASE_RUNS(t, run) { moments_load_##dtype(&p, &tile, t, memory.sum.values); }                       \
+    LAZY_PHASE_RUNS(t, run) {                                                                                \
+      moments_load_##dtype(&p, &tile, t, memory.sum.values);                                                 \
+      (void)run;                                                                                             \
+    }                                                                                                        \
     if (!p.about_zero) {                                                                                     \
       LAZY_PHASE_RUNS(t, run) { moments_add_##sum(memory.sum.values, tile.count, t, run, memory.sum.sums); } \
       MOMENTS_FOLD(sum, memory.sum.sums)                                                                     \
