@@ -9,7 +9,7 @@
 /* The emulator's library; it stays open, as a driver does. */
 static void *library_of(void) {
   static void *library;
-  if (library == NULL) library = dlopen(LAZYRT_EMULATOR_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) library = dlopen(LAZYRT_EMULATOR, RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) FAIL("%s", dlerror());
   return library;
 }

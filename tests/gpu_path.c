@@ -36,20 +36,14 @@ static void name_driver(const char *kind) {
 
 static const emu_control *emulator; /* NULL: the driver is another */
 
-/* The library that runs the kernels' PTX, under its checkers; until all of it is there, `kind` of
-   fake_cuda.c, which runs the host's kernels in their place. */
-static void name_emulator_or(const char *kind) {
-#ifdef LAZYRT_EMULATOR
-  (void)kind;
+/* The library that runs the kernels' PTX, under its checkers. */
+static void name_emulator(void) {
   void *library = dlopen(LAZYRT_EMULATOR, RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) (void)fprintf(stderr, "%s\n", dlerror());
   REQUIRE(library != NULL);
   setenv("LAZYRT_CUDA_LIBRARY", LAZYRT_EMULATOR, 1);
   emulator = dlsym(library, EMU_CONTROL_SYMBOL);
   REQUIRE(emulator != NULL);
-#else
-  name_driver(kind);
-#endif
 }
 
 static void require_no_report(void) {
@@ -202,11 +196,11 @@ static void without_graphs_nothing_is_captured(void) {
   run_model(true, 4);
 }
 static void a_model_runs_from_ptx(void) {
-  name_emulator_or("NO_CODE");
+  name_emulator();
   run_model(false, 4);
 }
 static void a_model_is_captured(void) {
-  name_emulator_or("WORKING");
+  name_emulator();
   run_model(true, 2);
 }
 
@@ -223,7 +217,7 @@ static void branches_have_a_workspace_each(void) {
   lazy_graph *graph;
   lazy_array *input;
   lazy_outputs outputs;
-  name_emulator_or("WORKING");
+  name_emulator();
   fake_cublas *fake = name_cublas();
   REQUIRE_OK(lazy_context_open("cuda", NULL, &context));
   REQUIRE_OK(lazy_module_create(context, &branches, NULL, &net));

@@ -120,7 +120,6 @@ static void read_label(ptx_reader *reader) {
 
 /* A closing ret where the text may fall off the end of the function. */
 static void close_end(ptx_reader *reader, uint32_t line) {
-  if (ptx_opcode_find("ret") == NULL) return; /* built without the machine */
   ptx_form *form = ptx_take_memory(reader, &reader->work, sizeof *form);
   *form = (ptx_form){.opcode = "ret", .bind = ptx_opcode_find("ret")};
   const ptx_body_statement end = {.statement = {.opcode = "ret", .line = line},

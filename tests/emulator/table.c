@@ -15,11 +15,8 @@
   X(atomic)            \
   X(tensor)
 
-#define DECLARE_WEAK(family) extern const ptx_opcode ptx_opcodes_##family[] __attribute__((weak));
-EACH_FAMILY(DECLARE_WEAK)
-
 static ptx_bind find_in(const ptx_opcode *at, const char *opcode) {
-  for (; at != NULL && at->name != NULL; at++) {
+  for (; at->name != NULL; at++) {
     if (strcmp(at->name, opcode) == 0) return at->bind;
   }
   return NULL;
