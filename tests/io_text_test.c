@@ -51,6 +51,7 @@ typedef struct maybe {
   int64_t size;
   double eps, momentum;
   bool flag, word_only;
+  lazy_shape sizes;
 } maybe;
 static const lazy_option maybe_options[] = {
     {"size", LAZY_OPTION_INT, LAZY_OPTION_INFERRED | LAZY_OPTION_PRINTED | LAZY_OPTION_BARE,
@@ -60,6 +61,8 @@ static const lazy_option maybe_options[] = {
     {"word_only", LAZY_OPTION_BOOL, LAZY_OPTION_PRINTED | LAZY_OPTION_KEYWORD, offsetof(maybe, word_only), 1,
      NULL},
     {"flag", LAZY_OPTION_BOOL, LAZY_OPTION_PRINTED, offsetof(maybe, flag), 1, NULL},
+    {"sizes", LAZY_OPTION_SHAPE, LAZY_OPTION_PRINTED | LAZY_OPTION_UNLESS_DEFAULT, offsetof(maybe, sizes), 0,
+     NULL},
 };
 static const lazy_class maybe_class = {LAZY_CLASS("LazyMaybe"),
                                        .is_lazy = true,
@@ -414,7 +417,19 @@ TEST(text, printed_lazy_forms_are_read_as_constructors_are) {
       {"LazyMaybe(0, 0.5, flag=False)", "LazyMaybe(0, eps=0.0, momentum=0.5, word_only=True, flag=False)",
        NULL},
       {"LazyMaybe(7, eps=0.5)", NULL, "'eps' of LazyMaybe is given twice"},
-      {"LazyMaybe(1, 2, True, True)", NULL, "LazyMaybe takes 3 arguments"},
+      {"LazyMaybe(1, 2, True, 4, True)", NULL, "LazyMaybe takes 4 arguments"},
+      {"LazyMaybe(sizes=3)", "LazyMaybe(0, eps=1e-05, momentum=0.1, word_only=True, flag=True, sizes=(3,))",
+       NULL},
+      {"LazyMaybe(0.5, 1, True, [3, -4, 5])",
+       "LazyMaybe(0, eps=0.5, momentum=1.0, word_only=True, flag=True, sizes=(3, -4, 5))", NULL},
+      {"LazyMaybe(sizes=(1, 2, 3, 4, 5, 6, 7, 8,))",
+       "LazyMaybe(0, eps=1e-05, momentum=0.1, word_only=True, flag=True, sizes=(1, 2, 3, 4, 5, 6, 7, 8))",
+       NULL},
+      {"LazyMaybe(sizes=())", "LazyMaybe(0, eps=1e-05, momentum=0.1, word_only=True, flag=True)", NULL},
+      {"LazyMaybe(sizes=(1, 2, 3, 4, 5, 6, 7, 8, 9))", NULL, "wanted a size or a tuple of at most 8"},
+      {"LazyMaybe(sizes=((1, 2), 3))", NULL, "wanted a size or a tuple of at most 8"},
+      {"LazyMaybe(sizes=(1, 2.5))", NULL, "wanted a size or a tuple of at most 8"},
+      {"LazyMaybe(sizes=same)", NULL, "wanted a size or a tuple of at most 8"},
       {"LazyMaybe(momentum=False)", NULL, "wanted a number or None"},
       {"LazyMaybe(eps=None)", NULL, "wanted a number"},
   };

@@ -26,6 +26,7 @@ typedef enum lazy_option_kind {
   LAZY_OPTION_DTYPE = 4,       /* lazy_dtype; read as a word (torch.float16), never printed */
   LAZY_OPTION_TEXT = 5,        /* char[LAZY_OPTION_TEXT_BYTES]: padding_mode='zeros', approximate='none' */
   LAZY_OPTION_MAYBE_FLOAT = 6, /* double; None is NaN: momentum=None */
+  LAZY_OPTION_SHAPE = 7,       /* lazy_shape: one size or a tuple of them, printed as a tuple; default () */
 } lazy_option_kind;
 enum { LAZY_OPTION_TEXT_BYTES = 24 };
 

@@ -129,6 +129,31 @@ static lazy_status set_dtype(const builder *b, const lazy_class *type, const laz
   return LAZY_STATUS_OK;
 }
 
+/* One size, or a tuple of them with no tuple inside. */
+static lazy_status set_sizes(const builder *b, const lazy_class *type, const lazy_option *option,
+                             const lazyi_text_argument *argument, lazy_shape *field) {
+  const lazyi_text_source inside = {.text = slice_text(b, argument->value), .bytes = argument->value.bytes};
+  lazyi_lexer lexer = {&inside, 0};
+  lazyi_token token = {0};
+  lazy_shape sizes = {0};
+  bool fits = argument->kind == LAZYI_TEXT_INT || argument->kind == LAZYI_TEXT_TUPLE;
+  if (option->flags & LAZY_OPTION_INFERRED)
+    return FAIL_AT(b, argument->value, "'%s' of %s is inferred", option->name, type->name);
+  while (fits) {
+    const size_t at = lexer.at;
+    if (lazyi_lexer_next(&lexer, &token) != LAZY_STATUS_OK || token.kind == LAZYI_TOKEN_END) break;
+    if (token.kind == LAZYI_TOKEN_MARK) { /* the parser has seen to their order */
+      fits = at == 0 || (token.mark != '(' && token.mark != '[');
+      continue;
+    }
+    fits = token.kind == LAZYI_TOKEN_INT && sizes.rank < LAZY_MAX_RANK;
+    if (fits) sizes.dims[sizes.rank++] = token.integer;
+  }
+  if (!fits) return wrong_value(b, type, option, argument, "a size or a tuple of at most 8");
+  *field = sizes;
+  return LAZY_STATUS_OK;
+}
+
 static lazy_status set_option(const builder *b, const lazy_class *type, const lazy_option *option,
                               const lazyi_text_argument *argument, unsigned char *self) {
   void *field = self + option->offset;
@@ -137,6 +162,7 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
     case LAZY_OPTION_INT: return set_int(b, type, option, argument, field);
     case LAZY_OPTION_BOOL: return set_bool(b, type, option, argument, field);
     case LAZY_OPTION_DTYPE: return set_dtype(b, type, option, argument, field);
+    case LAZY_OPTION_SHAPE: return set_sizes(b, type, option, argument, field);
     case LAZY_OPTION_MAYBE_FLOAT:
       if (slice_is(b, argument->value, "None")) {
         *(double *)field = NAN;
@@ -163,20 +189,22 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
 /* Flags of options that stand in no position of the constructor. */
 enum { NO_POSITION = LAZY_OPTION_INFERRED | LAZY_OPTION_KEYWORD };
 
-/* "LazyConv2d(0, 8, kernel_size=(3, 3))" is what print shows of LazyConv2d(8, 3): a size to infer comes
-   first, and taking it for an argument would give the option of the last position twice. */
-static bool is_printed_form(const builder *b, const lazyi_text_node *node, const lazy_class *type) {
+/* "LazyConv2d(0, 8, kernel_size=(3, 3))" is what print shows of LazyConv2d(8, 3): a size to infer stands
+   among the arguments, and taking it for one of them would give the option of the last position twice. Its
+   place, or SIZE_MAX for a constructor's form. */
+static size_t inferred_place(const builder *b, const lazyi_text_node *node, const lazy_class *type) {
   const lazyi_text_argument *arguments = &b->document->arguments.at[node->first_argument];
   const unsigned bare = LAZY_OPTION_INFERRED | LAZY_OPTION_BARE;
-  size_t count = 0, last = 0;
-  if (type->option_count == 0 || (type->options[0].flags & bare) != bare) return false;
+  size_t count = 0, last = 0, place = 0;
+  while (place < type->option_count && (type->options[place].flags & bare) != bare) place++;
   while (count < node->argument_count && arguments[count].name.bytes == 0) count++;
-  if (count == 0 || arguments[0].kind != LAZYI_TEXT_INT || arguments[0].integer != 0) return false;
+  if (place >= count || place >= type->option_count) return SIZE_MAX;
+  if (arguments[place].kind != LAZYI_TEXT_INT || arguments[place].integer != 0) return SIZE_MAX;
   for (size_t i = 0, left = count; i < type->option_count && left > 0; i++)
     if (!(type->options[i].flags & NO_POSITION)) left--, last = i;
   for (size_t i = count; i < node->argument_count; i++)
-    if (slice_is(b, arguments[i].name, type->options[last].name)) return true;
-  return false;
+    if (slice_is(b, arguments[i].name, type->options[last].name)) return place;
+  return SIZE_MAX;
 }
 
 /* The option an argument is for: by name, or the next one that the constructor takes. */
@@ -210,6 +238,7 @@ static lazy_status read_options(const builder *b, const lazyi_text_node *node, c
                                 unsigned char *self) {
   uint64_t given = 0;
   size_t position = 0;
+  const size_t inferred = inferred_place(b, node, type);
   lazyi_options_default(type, self);
   if (type == &lazy_class_identity) return LAZY_STATUS_OK;
   if (type->option_count > MAX_OPTIONS)
@@ -217,9 +246,8 @@ static lazy_status read_options(const builder *b, const lazyi_text_node *node, c
                    MAX_OPTIONS);
   for (size_t i = 0; i < node->argument_count; i++) {
     const lazyi_text_argument *argument = &b->document->arguments.at[node->first_argument + i];
-    const lazy_option *option = type->options;
-    if (i > 0 || !is_printed_form(b, node, type))
-      LAZY_TRY(find_option(b, type, argument, &position, &option));
+    const lazy_option *option = type->options + (i == inferred ? i : 0);
+    if (i != inferred) LAZY_TRY(find_option(b, type, argument, &position, &option));
     uint64_t bit = (uint64_t)1 << (option - type->options);
     if (given & bit)
       return FAIL_AT(b, argument->name.bytes != 0 ? argument->name : argument->value,

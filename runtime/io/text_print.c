@@ -63,6 +63,17 @@ static lazy_status put_string(text_vector *out, const char *text) {
   return put(out, &quote, 1);
 }
 
+/* A tuple: (), (3,), (3, 4). */
+static lazy_status put_sizes(text_vector *out, const lazy_shape *shape) {
+  char number[32];
+  LAZY_TRY(put(out, "(", 1));
+  for (int32_t i = 0; i < shape->rank; i++) {
+    snprintf(number, sizeof number, "%s%lld", i > 0 ? ", " : "", (long long)shape->dims[i]);
+    LAZY_TRY(put_word(out, number));
+  }
+  return put_word(out, shape->rank == 1 ? ",)" : ")");
+}
+
 static lazy_status put_option(text_vector *out, const lazy_option *option, const unsigned char *self) {
   const void *field = self + option->offset;
   char number[32];
@@ -81,6 +92,7 @@ static lazy_status put_option(text_vector *out, const lazy_option *option, const
     case LAZY_OPTION_BOOL: return put_word(out, *(const bool *)field ? "True" : "False");
     case LAZY_OPTION_DTYPE: return put_word(out, lazy_dtype_name(*(const lazy_dtype *)field));
     case LAZY_OPTION_TEXT: return put_string(out, field);
+    case LAZY_OPTION_SHAPE: return put_sizes(out, field);
   }
   return LAZY_STATUS_OK;
 }
@@ -95,6 +107,7 @@ static bool is_default(const lazy_option *option, const unsigned char *self) {
              (isnan(*(const double *)field) && isnan(option->number));
     case LAZY_OPTION_BOOL: return *(const bool *)field == (option->number != 0);
     case LAZY_OPTION_DTYPE: return *(const lazy_dtype *)field == (lazy_dtype)(int)option->number;
+    case LAZY_OPTION_SHAPE: return ((const lazy_shape *)field)->rank == 0;
     case LAZY_OPTION_TEXT:
       return strncmp(field, option->text != NULL ? option->text : "", LAZY_OPTION_TEXT_BYTES) == 0;
   }

@@ -28,6 +28,7 @@ void lazyi_options_default(const lazy_class *type, void *self) {
       case LAZY_OPTION_MAYBE_FLOAT: *(double *)(void *)field = option->number; break;
       case LAZY_OPTION_BOOL: *(bool *)(void *)field = option->number != 0; break;
       case LAZY_OPTION_DTYPE: *(lazy_dtype *)(void *)field = (lazy_dtype)(int)option->number; break;
+      case LAZY_OPTION_SHAPE: memset(field, 0, sizeof(lazy_shape)); break;
       case LAZY_OPTION_TEXT:
         if (option->text != NULL)
           memcpy(field, option->text, strnlen(option->text, LAZY_OPTION_TEXT_BYTES - 1));
