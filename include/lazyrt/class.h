@@ -27,8 +27,31 @@ typedef enum lazy_option_kind {
   LAZY_OPTION_TEXT = 5,        /* char[LAZY_OPTION_TEXT_BYTES]: padding_mode='zeros', approximate='none' */
   LAZY_OPTION_MAYBE_FLOAT = 6, /* double; None is NaN: momentum=None */
   LAZY_OPTION_SHAPE = 7,       /* lazy_shape: one size or a tuple of them, printed as a tuple; default () */
+  LAZY_OPTION_INTS = 8,        /* lazy_ints: kernel_size=3, kernel_size=(3, 3), padding='same', size=None */
+  LAZY_OPTION_FLOATS = 9,      /* lazy_floats: scale_factor=2.0, scale_factor=(2.0, 1.5) */
 } lazy_option_kind;
-enum { LAZY_OPTION_TEXT_BYTES = 24 };
+enum { LAZY_OPTION_TEXT_BYTES = 24, LAZY_OPTION_NUMBERS = 8 };
+
+/* One number or several, as they were given and are printed. */
+typedef struct lazy_ints {
+  int32_t count;                   /* of a tuple; 0: one number without parentheses, at[0]; -1: () */
+  int32_t word;                    /* 1 and up: one of the option's words was given and no number */
+  int64_t at[LAZY_OPTION_NUMBERS]; /* LAZY_INT_NONE: None */
+} lazy_ints;
+typedef struct lazy_floats {
+  int32_t count;
+  int32_t reserved;
+  double at[LAZY_OPTION_NUMBERS]; /* NaN: None */
+} lazy_floats;
+#define LAZY_INT_NONE INT64_MIN
+#define LAZY_INT(number) \
+  {                      \
+    0, 0, { (number) }   \
+  }
+#define LAZY_INTS(...)                                                                \
+  {                                                                                   \
+    (int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), 0, { __VA_ARGS__ } \
+  }
 
 enum {
   LAZY_OPTION_REQUIRED = 1, /* the constructor has no default */
@@ -48,8 +71,8 @@ typedef struct lazy_option {
   lazy_option_kind kind;
   unsigned flags;
   size_t offset;    /* of the field in the class's struct */
-  double number;    /* default of INT, FLOAT, MAYBE_FLOAT, BOOL */
-  const char *text; /* default of TEXT */
+  double number;    /* default of INT, FLOAT, MAYBE_FLOAT, BOOL; of INTS and FLOATS, NaN being None */
+  const char *text; /* default of TEXT; words that INTS takes, "valid|same"; NULL: none */
 } lazy_option;
 
 /* ---- parameters ---- */

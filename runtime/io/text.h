@@ -13,6 +13,8 @@
 
 #include <stdarg.h>
 
+#include <lazyrt/class.h>
+
 #include "runtime/base/vector.h"
 
 enum {
@@ -108,5 +110,12 @@ void lazyi_text_document_deinit(lazyi_text_document *document);
 
 /* Contents of a string's slice, escapes resolved, NUL-terminated; false if it does not fit. */
 bool lazyi_text_string(const lazyi_text_source *source, lazyi_text_slice slice, char *out_text, size_t bytes);
+
+/* Numbers of an argument: one, a tuple or list of up to LAZY_OPTION_NUMBERS, None for any of them, or one of
+   `words` ("valid|same"; NULL: none) in quotes. False: something else. */
+bool lazyi_text_ints(const lazyi_text_source *source, const lazyi_text_argument *argument, const char *words,
+                     lazy_ints *out_ints);
+bool lazyi_text_floats(const lazyi_text_source *source, const lazyi_text_argument *argument,
+                       lazy_floats *out_floats);
 
 #endif

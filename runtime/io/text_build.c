@@ -132,26 +132,29 @@ static lazy_status set_dtype(const builder *b, const lazy_class *type, const laz
 /* One size, or a tuple of them with no tuple inside. */
 static lazy_status set_sizes(const builder *b, const lazy_class *type, const lazy_option *option,
                              const lazyi_text_argument *argument, lazy_shape *field) {
-  const lazyi_text_source inside = {.text = slice_text(b, argument->value), .bytes = argument->value.bytes};
-  lazyi_lexer lexer = {&inside, 0};
-  lazyi_token token = {0};
+  lazy_ints ints = {0};
   lazy_shape sizes = {0};
-  bool fits = argument->kind == LAZYI_TEXT_INT || argument->kind == LAZYI_TEXT_TUPLE;
   if (option->flags & LAZY_OPTION_INFERRED)
     return FAIL_AT(b, argument->value, "'%s' of %s is inferred", option->name, type->name);
-  while (fits) {
-    const size_t at = lexer.at;
-    if (lazyi_lexer_next(&lexer, &token) != LAZY_STATUS_OK || token.kind == LAZYI_TOKEN_END) break;
-    if (token.kind == LAZYI_TOKEN_MARK) { /* the parser has seen to their order */
-      fits = at == 0 || (token.mark != '(' && token.mark != '[');
-      continue;
-    }
-    fits = token.kind == LAZYI_TOKEN_INT && sizes.rank < LAZY_MAX_RANK;
-    if (fits) sizes.dims[sizes.rank++] = token.integer;
+  bool fits = lazyi_text_ints(&b->document->source, argument, NULL, &ints);
+  sizes.rank = ints.count == 0 ? 1 : ints.count < 0 ? 0 : ints.count;
+  for (int32_t i = 0; i < sizes.rank; i++) {
+    sizes.dims[i] = ints.at[i];
+    fits = fits && ints.at[i] != LAZY_INT_NONE;
   }
   if (!fits) return wrong_value(b, type, option, argument, "a size or a tuple of at most 8");
   *field = sizes;
   return LAZY_STATUS_OK;
+}
+
+/* One number, a tuple or one of the option's words. */
+static lazy_status set_ints(const builder *b, const lazy_class *type, const lazy_option *option,
+                            const lazyi_text_argument *argument, lazy_ints *field) {
+  char wanted[96] = "an integer or a tuple of at most 8";
+  if (lazyi_text_ints(&b->document->source, argument, option->text, field)) return LAZY_STATUS_OK;
+  if (option->text != NULL)
+    snprintf(wanted, sizeof wanted, "an integer, a tuple of at most 8 or one of %s", option->text);
+  return wrong_value(b, type, option, argument, wanted);
 }
 
 static lazy_status set_option(const builder *b, const lazy_class *type, const lazy_option *option,
@@ -181,6 +184,11 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
       if (argument->kind != LAZYI_TEXT_STRING ||
           !lazyi_text_string(&b->document->source, argument->value, field, LAZY_OPTION_TEXT_BYTES))
         return wrong_value(b, type, option, argument, "a short string in quotes");
+      return LAZY_STATUS_OK;
+    case LAZY_OPTION_INTS: return set_ints(b, type, option, argument, field);
+    case LAZY_OPTION_FLOATS:
+      if (!lazyi_text_floats(&b->document->source, argument, field))
+        return wrong_value(b, type, option, argument, "a number or a tuple of at most 8");
       return LAZY_STATUS_OK;
   }
   return LAZY_STATUS_OK;

@@ -74,27 +74,74 @@ static lazy_status put_sizes(text_vector *out, const lazy_shape *shape) {
   return put_word(out, shape->rank == 1 ? ",)" : ")");
 }
 
+/* Of the words of an option, "valid|same", number `word`. */
+static lazy_status put_choice(text_vector *out, const char *words, int32_t word) {
+  while (--word > 0) words = strchr(words, '|') + 1;
+  LAZY_TRY(put(out, "'", 1));
+  LAZY_TRY(put(out, words, strcspn(words, "|")));
+  return put(out, "'", 1);
+}
+
+static lazy_status put_int(text_vector *out, int64_t value) {
+  char number[32];
+  snprintf(number, sizeof number, "%lld", (long long)value);
+  return put_word(out, number);
+}
+static lazy_status put_int_or_none(text_vector *out, int64_t value) {
+  return value == LAZY_INT_NONE ? put_word(out, "None") : put_int(out, value);
+}
+static lazy_status put_float(text_vector *out, double value) {
+  return isnan(value) ? put_word(out, "None") : put_double(out, value);
+}
+
+/* (1, 2), and (1,) for a tuple of one. */
+#define DEFINE_PUT_NUMBERS(put_numbers, numbers, put_number)               \
+  static lazy_status put_numbers(text_vector *out, const numbers *from) {  \
+    if (from->count == 0) return put_number(out, from->at[0]);             \
+    if (from->count < 0) return put_word(out, "()");                       \
+    for (int32_t i = 0; i < from->count && i < LAZY_OPTION_NUMBERS; i++) { \
+      LAZY_TRY(put_word(out, i == 0 ? "(" : ", "));                        \
+      LAZY_TRY(put_number(out, from->at[i]));                              \
+    }                                                                      \
+    return put_word(out, from->count == 1 ? ",)" : ")");                   \
+  }
+DEFINE_PUT_NUMBERS(put_ints, lazy_ints, put_int_or_none)
+DEFINE_PUT_NUMBERS(put_floats, lazy_floats, put_float)
+
 static lazy_status put_option(text_vector *out, const lazy_option *option, const unsigned char *self) {
   const void *field = self + option->offset;
-  char number[32];
   if (!(option->flags & LAZY_OPTION_BARE)) {
     LAZY_TRY(put_word(out, option->name));
     LAZY_TRY(put(out, "=", 1));
   }
   switch (option->kind) {
-    case LAZY_OPTION_INT:
-      snprintf(number, sizeof number, "%lld", (long long)*(const int64_t *)field);
-      return put_word(out, number);
-    case LAZY_OPTION_MAYBE_FLOAT:
-      if (isnan(*(const double *)field)) return put_word(out, "None");
-      return put_double(out, *(const double *)field);
+    case LAZY_OPTION_INT: return put_int(out, *(const int64_t *)field);
+    case LAZY_OPTION_MAYBE_FLOAT: return put_float(out, *(const double *)field);
     case LAZY_OPTION_FLOAT: return put_double(out, *(const double *)field);
     case LAZY_OPTION_BOOL: return put_word(out, *(const bool *)field ? "True" : "False");
     case LAZY_OPTION_DTYPE: return put_word(out, lazy_dtype_name(*(const lazy_dtype *)field));
     case LAZY_OPTION_TEXT: return put_string(out, field);
     case LAZY_OPTION_SHAPE: return put_sizes(out, field);
+    case LAZY_OPTION_INTS:
+      if (((const lazy_ints *)field)->word > 0)
+        return put_choice(out, option->text, ((const lazy_ints *)field)->word);
+      return put_ints(out, field);
+    case LAZY_OPTION_FLOATS: return put_floats(out, field);
   }
   return LAZY_STATUS_OK;
+}
+
+/* (0, 0) is the default 0, spread. */
+static bool are_default(const lazy_option *option, const void *field) {
+  const lazy_ints *ints = field;
+  const lazy_floats *floats = field;
+  const bool whole = option->kind == LAZY_OPTION_INTS;
+  if (whole && (ints->word > 0 || ints->count < 0)) return false;
+  for (int32_t i = 0, count = whole ? ints->count : floats->count; i < (count > 0 ? count : 1); i++) {
+    const double value = whole ? (ints->at[i] == LAZY_INT_NONE ? NAN : (double)ints->at[i]) : floats->at[i];
+    if (value != option->number && !(isnan(value) && isnan(option->number))) return false;
+  }
+  return true;
 }
 
 static bool is_default(const lazy_option *option, const unsigned char *self) {
@@ -110,6 +157,8 @@ static bool is_default(const lazy_option *option, const unsigned char *self) {
     case LAZY_OPTION_SHAPE: return ((const lazy_shape *)field)->rank == 0;
     case LAZY_OPTION_TEXT:
       return strncmp(field, option->text != NULL ? option->text : "", LAZY_OPTION_TEXT_BYTES) == 0;
+    case LAZY_OPTION_INTS:
+    case LAZY_OPTION_FLOATS: return are_default(option, field);
   }
   return true;
 }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "runtime/init/init.h"
@@ -33,6 +34,10 @@ void lazyi_options_default(const lazy_class *type, void *self) {
         if (option->text != NULL)
           memcpy(field, option->text, strnlen(option->text, LAZY_OPTION_TEXT_BYTES - 1));
         break;
+      case LAZY_OPTION_INTS:
+        ((lazy_ints *)(void *)field)->at[0] = isnan(option->number) ? LAZY_INT_NONE : (int64_t)option->number;
+        break;
+      case LAZY_OPTION_FLOATS: ((lazy_floats *)(void *)field)->at[0] = option->number; break;
     }
   }
 }
