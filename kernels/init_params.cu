@@ -2,7 +2,7 @@
 
    Work is cut into tiles of LAZY_INIT_TILE elements, which never straddle two segments; a tile is drawn by
    one block, which finds its segment once. A value depends on the segment's key and the element's number
-   alone. */
+   in its parameter alone: a segment may be a slice. */
 #include <lazyrt/types.h>
 
 #include "kernels/key.h"
@@ -115,12 +115,12 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
       LAZY_LOT_WRITE(T, out + e, last - e, past, rule, (T)bits) \
     }                                                           \
   }
-#define DRAW(T, rule, center, scale)                                           \
-  {                                                                            \
-    T *out = LAZY_AT(T, address);                                              \
-    LAZY_EACH_LOT (e, first, last) {                                           \
-      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, &key, e, center, scale) \
-    }                                                                          \
+#define DRAW(T, rule, center, scale)                                                          \
+  {                                                                                           \
+    T *out = LAZY_AT(T, address);                                                             \
+    LAZY_EACH_LOT (e, first, last) {                                                          \
+      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, &key, segment.from + e, center, scale) \
+    }                                                                                         \
   }
 
 LAZY_KERNEL(lazy_k_init_params) {

@@ -125,6 +125,7 @@ struct lazy_init_ticket {
 struct lazy_init_segment {
   uint64_t offset; /* bytes from the launch's base address; a multiple of LAZY_PARAM_ALIGNMENT */
   uint64_t count;  /* elements */
+  uint64_t from;   /* number of the first of them in the whole parameter; a multiple of 4 */
   uint64_t path_hash;
   double a, b;
   uint32_t first_tile; /* tiles of all segments before it */

@@ -66,6 +66,7 @@ LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket
   if (!dim_fits(count))
     return segment_fail(error, index, LAZY_SHAPE_OVERFLOW, LAZY_DIM_LIMIT, LAZY_DIM_LIMIT - 1);
   segment->count = (uint64_t)count;
+  segment->from = 0;
   segment->dtype = ticket->dtype;
   segment->rule = ticket->rule;
   segment->host = ticket->host;

@@ -23,6 +23,7 @@ static uint32_t word_of(uint64_t key, uint64_t e) {
 /* Element e of a segment, in the low bytes; false if the rule leaves memory as it is. */
 static bool element_of(const struct lazy_init_segment *s, uint64_t seed, uint64_t e, uint64_t *out_bits) {
   const uint64_t key = lazy_key_mix(s->path_hash, seed);
+  e += s->from;
   volatile float single = (float)s->a; /* volatile: every step is rounded by itself */
   volatile double value = s->a;
   if (s->rule == LAZY_INIT_UNIFORM && s->dtype == LAZY_DTYPE_F64) {
@@ -107,6 +108,7 @@ static struct lazy_init_segment random_segment(check_env *env, uint64_t count) {
   s.a = check_random_unit(env) * 4 - 2;
   s.b = check_random_unit(env) * (check_random_below(env, 4) == 0 ? 1e-6 : 1);
   if (s.dtype == LAZY_DTYPE_I64 || s.dtype == LAZY_DTYPE_U8) s.a = (double)check_random_below(env, 200);
+  if (check_random_below(env, 2) == 0) s.from = 4 * check_random_below(env, (uint64_t)1 << 38);
   if (check_random_below(env, 3) == 0 && s.rule == LAZY_INIT_CONSTANT) s.a = 0;
   return s;
 }
@@ -180,6 +182,41 @@ TEST_ON_IMAGES(kernel_init_params, large_launches_write_the_same) {
     }
   kernel_free(large);
   kernel_free(small);
+}
+
+/* Any slice drawn alone is what the whole has there, however the whole is cut. */
+TEST_ON_IMAGES(kernel_init_params, slices_are_the_whole_cut_up) {
+  enum { COUNT = 3 * LAZY_INIT_TILE + 77 };
+  static const uint8_t dtypes[] = {LAZY_DTYPE_F64, LAZY_DTYPE_F32, LAZY_DTYPE_F16, LAZY_DTYPE_BF16};
+  unsigned char *whole = kernel_alloc((size_t)COUNT * 8), *part = kernel_alloc((size_t)COUNT * 8);
+  for (int i = 0; i < 8; i++) {
+    struct lazy_init_segment s = {.count = COUNT,
+                                  .path_hash = check_random(env),
+                                  .a = 0.5,
+                                  .b = 0.25,
+                                  .dtype = dtypes[i / 2],
+                                  .rule = i % 2 == 0 ? LAZY_INIT_UNIFORM : LAZY_INIT_NORMAL};
+    struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(whole), check_random(env),
+                                               1, (COUNT - 1) / LAZY_INIT_TILE + 1};
+    const size_t each = lazy_dtype_bytes((lazy_dtype)s.dtype);
+    kernel_ptx_lend(&s, sizeof s);
+    kernel_run(kernel_way_at(env, 0), "lazy_k_init_params", &params, env->seed);
+    for (int round = 0; round < 3; round++) {
+      const kernel_way way =
+          kernel_way_at(env, (int)check_random_below(env, (uint64_t)kernel_way_count(env)));
+      s.from = 4 * check_random_below(env, COUNT / 4);
+      s.count = 1 + check_random_below(env, COUNT - s.from);
+      CHECK_CASE("%s, rule %u, %llu elements from %llu on, %s", lazy_dtype_name((lazy_dtype)s.dtype), s.rule,
+                 (unsigned long long)s.count, (unsigned long long)s.from, kernel_way_name(way));
+      params.base = kernel_address(part);
+      params.tile_count = (uint32_t)((s.count - 1) / LAZY_INIT_TILE + 1);
+      kernel_run(way, "lazy_k_init_params", &params, env->seed);
+      EXPECT_BYTES_EQ(part, whole + s.from * each, s.count * each);
+    }
+    kernel_ptx_take_back(&s);
+  }
+  kernel_free(whole);
+  kernel_free(part);
 }
 
 /* Values of a uniform: inside the closed interval, both halves of it used, all words of a block different. */
