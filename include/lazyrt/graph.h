@@ -46,7 +46,10 @@ LAZY_CHECKED lazy_status lazy_graph_forward(lazy_graph *graph, const lazy_args *
    parameters, initial values, memory plan; no forward is computed and no statistics move. A hook or container
    that asks for a value gets NO_DATA. */
 LAZY_CHECKED lazy_status lazy_graph_dry_run(lazy_graph *graph, const lazy_args *args);
-/* The same on a graph of its own that is thrown away. */
+/* The same again, without values and the memory for them: parameters are left SHAPED, to be drawn when they
+   are first used or read, or piece by piece by lazy_module_stream_out. */
+LAZY_CHECKED lazy_status lazy_graph_settle(lazy_graph *graph, const lazy_args *args);
+/* A dry run on a graph of its own that is thrown away. */
 LAZY_CHECKED lazy_status lazy_module_dry_run(lazy_module *module, const lazy_args *args,
                                              const lazy_graph_options *options);
 /* Draws every parameter and buffer that this graph initialised once more, where it is now, as a fresh model

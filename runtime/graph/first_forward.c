@@ -3,6 +3,7 @@
 
 #include "runtime/graph/graph.h"
 #include "runtime/init/init.h"
+#include "runtime/module/queue.h"
 #include "runtime/module/random.h"
 #include "runtime/trace/trace.h"
 
@@ -88,11 +89,32 @@ typedef struct holdings {
   uint64_t base;
 } holdings;
 
+/* Parameters that stay without values take what their draw needs of others along: bounds for fans, and under
+   a torch stream a place in the queue. */
+static lazy_status prepare_shaped(const lazyi_recording *recording) {
+  const lazyi_shape_table *table = &recording->table;
+  for (size_t i = 0; i < recording->ticket_params.count; i++) {
+    lazy_param *param = recording->params.at[recording->ticket_params.at[i]].param;
+    lazy_shape fan = {0};
+    (void)lazyi_shape_table_get_row(table, table->tickets.at[i].fan_slot, &fan);
+    LAZY_TRY(lazyi_init_resolve(&param->init, &fan));
+  }
+  return lazyi_queue_reserve(recording->base.context, recording->ticket_params.count);
+}
+
+static void commit_shaped(const lazyi_recording *recording) {
+  for (size_t i = 0; i < recording->ticket_params.count; i++) {
+    lazy_param *param = recording->params.at[recording->ticket_params.at[i]].param;
+    if (!param->queued) lazyi_queue_push(recording->base.context, param);
+  }
+}
+
 /* Everything that can fail. */
 static lazy_status prepare(lazy_graph *graph, lazyi_purpose purpose, holdings *held) {
   lazyi_recording *recording = &graph->recording;
   LAZY_TRY(lazyi_first_forward_infer(graph, &held->answer));
   LAZY_TRY(lazyi_recording_settle_all(recording));
+  if (purpose == LAZYI_PURPOSE_SETTLE) return prepare_shaped(recording);
   if (purpose == LAZYI_PURPOSE_FORWARD) {
     LAZY_TRY(lazyi_core_open_blas(graph->core));
     LAZY_TRY(lazyi_plan_create(&graph->planner, recording, &held->plan));
@@ -105,9 +127,13 @@ static lazy_status prepare(lazy_graph *graph, lazyi_purpose purpose, holdings *h
 }
 
 /* Nothing here allocates or fails. */
-static void commit(lazy_graph *graph, holdings *held) {
+static void commit(lazy_graph *graph, lazyi_purpose purpose, holdings *held) {
   LAZYI_TRACE(LAZY_TRACE_COMMIT);
   const lazyi_recording *recording = &graph->recording;
+  if (purpose == LAZYI_PURPOSE_SETTLE) {
+    commit_shaped(recording);
+    return;
+  }
   for (size_t i = 0; i < recording->ticket_params.count; i++) {
     const struct lazy_init_segment *segment = held->answer.segments + i;
     lazyi_param_attach(recording->params.at[recording->ticket_params.at[i]].param, held->extent,
@@ -145,7 +171,7 @@ static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan *
   }
   lazy_status status = prepare(graph, purpose, &held);
   if (status == LAZY_STATUS_OK) {
-    commit(graph, &held);
+    commit(graph, purpose, &held);
     *out_plan = held.plan;
   } else {
     status = explain(status, &held);
@@ -164,7 +190,7 @@ lazy_status lazyi_first_forward(lazy_graph *graph, const lazy_args *args, lazyi_
       lazyi_recording_record(recording, graph->module, args, purpose != LAZYI_PURPOSE_FORWARD);
   if (status == LAZY_STATUS_OK) status = settle(graph, purpose, out_plan);
   if (status == LAZY_STATUS_OK) {
-    graph->is_settled = true;
+    graph->is_settled = purpose != LAZYI_PURPOSE_SETTLE;
     lazyi_recording_commit(recording);
   } else {
     lazyi_recording_rollback(recording);

@@ -30,7 +30,8 @@ struct lazy_graph {
 typedef enum lazyi_purpose {
   LAZYI_PURPOSE_FORWARD,
   LAZYI_PURPOSE_DRY_RUN,
-  LAZYI_PURPOSE_PLAN, /* infers, then takes everything back */
+  LAZYI_PURPOSE_SETTLE, /* shapes and classes, no values */
+  LAZYI_PURPOSE_PLAN,   /* infers, then takes everything back */
 } lazyi_purpose;
 
 /* graph.c: brackets of every public entry. BUSY if a hook of the graph's own recording comes back into it. */
@@ -48,7 +49,8 @@ void lazyi_graph_drop_slab(lazy_graph *graph, lazyi_block slab);
 
 /* first_forward.c: records, and makes everything real that the recording met without values: one upload, one
    launch that infers, one read-back, one wait, one launch that draws. On return the recording is committed,
-   or everything is as it was. For FORWARD `out_plan` is the plan to run, its memory reserved. */
+   or everything is as it was. For FORWARD `out_plan` is the plan to run, its memory reserved. SETTLE leaves
+   what it met without values shaped. */
 LAZY_MUST_USE lazy_status lazyi_first_forward(lazy_graph *graph, const lazy_args *args, lazyi_purpose purpose,
                                               lazyi_plan **out_plan);
 /* Infers every shape of the recording: on the device if anything has no values yet, else on the host. The
