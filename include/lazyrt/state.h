@@ -56,6 +56,38 @@ LAZY_CHECKED lazy_status lazy_module_save(lazy_module *module, const char *path)
 LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path,
                                           const lazy_load_options *options, lazy_report **out_report);
 
+/* ---- checkpoints larger than memory ---- */
+
+#define LAZY_SHARD_BYTES ((uint64_t)5000000000)
+typedef struct lazy_stream_out_options {
+  size_t struct_size;
+  uint64_t shard_bytes; /* of tensors in a shard, but for a tensor that is larger; 0 = LAZY_SHARD_BYTES */
+  uint32_t workers;     /* threads of this call, each at a shard of its own; 0 = 1 */
+  /* Several calls, in processes or on machines that share the file system, make one checkpoint: this one
+     writes shards `part`, part + parts, ... and publishes if it finds all others there. 0 parts = 1. */
+  uint32_t part, parts;
+  const char *const *metadata_keys, *const *metadata_values; /* of every shard */
+  size_t metadata_count;
+} lazy_stream_out_options;
+
+typedef struct lazy_stream_out_result {
+  size_t shard_count;
+  uint64_t data_bytes; /* of all tensors of all shards */
+  bool published;      /* false: other parts are not done */
+} lazy_stream_out_result;
+
+/* Writes the module's state as a directory of safetensors files, model-00001-of-00014.safetensors and so on,
+   with model.safetensors.index.json. Parameters that are SHAPED (lazy_graph_settle) are drawn piece by piece
+   and never held: a few MiB per worker serve any size. Files are the same to the byte whatever the workers
+   and parts. The directory appears whole, under `path`, when all is written and synced; until then the files
+   are beside it, in one whose name says what it will be, and which a run that was cut short goes on with.
+   Values of EMPTY initializers are zero. `out_result` may be NULL. Errors: IO where `path` is there and no
+   empty directory; UNINITIALIZED; UNSUPPORTED for SHAPED parameters of a torch stream. Nothing may change the
+   module meanwhile. */
+LAZY_CHECKED lazy_status lazy_module_stream_out(lazy_module *module, const char *path,
+                                                const lazy_stream_out_options *options,
+                                                lazy_stream_out_result *out_result);
+
 /* ---- load hooks: torch.nn.Module.register_load_state_dict_pre_hook and _post_hook ---- */
 
 typedef struct lazy_load_event {

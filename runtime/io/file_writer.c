@@ -112,7 +112,7 @@ static lazy_status empty_chunk(lazyi_file_writer *writer, lazyi_file_chunk *chun
 static lazy_status turn(lazyi_file_writer *writer) {
   lazyi_file_chunk *full = &writer->chunks[writer->current];
   if (writer->core != NULL && full->used != 0)
-    LAZY_TRY(LAZYI_DRIVER(&writer->core->device, event_record, full->event, writer->core->stream));
+    LAZY_TRY(LAZYI_DRIVER(&writer->core->device, event_record, full->event, writer->stream));
   writer->current ^= 1;
   return empty_chunk(writer, &writer->chunks[writer->current]);
 }
@@ -145,7 +145,7 @@ lazy_status lazyi_file_writer_put(lazyi_file_writer *writer, const void *bytes, 
 static lazy_status download(lazyi_file_writer *writer, lazyi_core *core, void *to, lazy_driver_address from,
                             size_t bytes) {
   if (core == writer->core)
-    return LAZYI_DRIVER(&core->device, memcpy_dtoh_async, to, from, bytes, core->stream);
+    return LAZYI_DRIVER(&core->device, memcpy_dtoh_async, to, from, bytes, writer->stream);
   LAZY_TRY(lazyi_core_enter(core));
   lazy_status status = lazyi_staging_download(&core->staging, to, from, bytes, core->stream);
   lazyi_core_leave(core);
@@ -185,6 +185,7 @@ lazy_status lazyi_file_writer_open(const char *path, uint64_t total_bytes, lazyi
                                    lazyi_file_writer *out_writer) {
   lazyi_file_writer writer = {
       .descriptor = -1, .directory = -1, .core = core, .chunk_bytes = LAZYI_FILE_CHUNK_BYTES};
+  if (core != NULL) writer.stream = core->stream;
   if (total_bytes < writer.chunk_bytes) writer.chunk_bytes = total_bytes != 0 ? (size_t)total_bytes : 1;
   lazy_status status = open_writer(&writer, path, total_bytes);
   if (status == LAZY_STATUS_OK) *out_writer = writer;
@@ -220,7 +221,7 @@ void lazyi_file_writer_close(lazyi_file_writer *writer) {
     /* After a failure downloads may be under way still. What cannot be waited for or freed is lost with its
      * device. */
     const lazy_driver *driver = writer->core->device.driver;
-    if (chunk->used != 0) (void)driver->stream_synchronize(writer->core->stream);
+    if (chunk->used != 0) (void)driver->stream_synchronize(writer->stream);
     if (chunk->memory != NULL) (void)driver->host_free(chunk->memory);
     if (chunk->event != NULL) (void)driver->event_destroy(chunk->event);
   }

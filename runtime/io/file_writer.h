@@ -19,7 +19,8 @@ typedef struct lazyi_file_chunk {
 typedef struct lazyi_file_writer {
   char *path, *temporary; /* where it is to be; where it is written */
   int descriptor, directory;
-  lazyi_core *core; /* NULL: bytes of the host only */
+  lazyi_core *core;          /* NULL: bytes of the host only */
+  lazy_driver_stream stream; /* of downloads: the core's; another may be set before the first */
   size_t chunk_bytes;
   lazyi_file_chunk chunks[2];
   int current;
@@ -30,7 +31,7 @@ typedef struct lazyi_file_writer {
 LAZY_MUST_USE lazy_status lazyi_file_writer_open(const char *path, uint64_t total_bytes, lazyi_core *core,
                                                  lazyi_file_writer *out_writer);
 LAZY_MUST_USE lazy_status lazyi_file_writer_put(lazyi_file_writer *writer, const void *bytes, size_t count);
-/* The device bytes must stand until close. */
+/* The device bytes must stand until close, but for what comes later on the writer's stream. */
 LAZY_MUST_USE lazy_status lazyi_file_writer_put_device(lazyi_file_writer *writer, lazyi_core *core,
                                                        lazy_driver_address address, size_t count);
 /* Writes what is left, syncs, renames, syncs the directory. */

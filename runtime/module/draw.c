@@ -17,8 +17,7 @@ static uint64_t key_of(lazy_param *param) {
 }
 
 /* Every init is resolved: nothing here needs a fan. */
-static lazy_status segment_of(lazy_param *param, lazy_stream stream, struct lazy_infer_summary *summary,
-                              size_t index, struct lazy_init_segment *out_segment) {
+static lazy_status segment_of(lazy_param *param, lazy_stream stream, struct lazy_init_segment *out_segment) {
   struct lazy_init_ticket ticket;
   uint64_t count = 1;
   for (int32_t i = 0; i < param->shape.rank; i++) count *= (uint64_t)param->shape.dims[i];
@@ -30,14 +29,20 @@ static lazy_status segment_of(lazy_param *param, lazy_stream stream, struct lazy
                                             .dtype = ticket.dtype,
                                             .rule = ticket.rule,
                                             .host = ticket.host};
+  return LAZY_STATUS_OK;
+}
+
+static lazy_status place(struct lazy_init_segment *segment, size_t index,
+                         struct lazy_infer_summary *summary) {
   struct lazy_shape_error error;
-  if (lazy_segment_place(out_segment, (int32_t)index, summary, &error) != LAZY_SHAPE_OK)
+  if (lazy_segment_place(segment, (int32_t)index, summary, &error) != LAZY_SHAPE_OK)
     return lazy_status_fail(LAZY_STATUS_LIMIT, "too many values to draw at once");
   return LAZY_STATUS_OK;
 }
 
 /* The context's generator of the torch streams moves on only if everything was queued. */
-static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *answer, uint64_t base) {
+static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *answer, uint64_t base,
+                              lazy_driver_stream stream) {
   lazyi_core *core = context->core;
   lazyi_torch_generator *generator = NULL, before;
   if (context->stream != LAZY_STREAM_KEYED) {
@@ -49,25 +54,25 @@ static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *a
                               .seed = context->seed,
                               .stream = context->stream,
                               .generator = generator};
-  lazy_status status = lazyi_init_draw(&core->launcher, &core->staging, &job, core->stream);
+  lazy_status status = lazyi_init_draw(&core->launcher, &core->staging, &job, stream);
   if (status != LAZY_STATUS_OK && generator != NULL) *generator = before;
   return status;
 }
 
 static lazy_status launch(lazy_context *context, const struct lazy_init_segment *segments, size_t count,
-                          const struct lazy_infer_summary *summary, uint64_t base) {
+                          const struct lazy_infer_summary *summary, uint64_t base,
+                          lazy_driver_stream stream) {
   lazyi_core *core = context->core;
   lazyi_shape_answer answer = {.summary = *summary, .segments = segments};
   lazyi_block table = {0};
   lazy_status status = LAZY_STATUS_OK;
   if (summary->tile_count > 0) { /* the device draws some */
-    LAZY_TRY(lazyi_arena_alloc(&core->arena, count * sizeof *segments, core->stream, NULL, &table));
+    LAZY_TRY(lazyi_arena_alloc(&core->arena, count * sizeof *segments, stream, NULL, &table));
     answer.device_segments = table.address;
-    status =
-        lazyi_staging_upload(&core->staging, table.address, segments, count * sizeof *segments, core->stream);
+    status = lazyi_staging_upload(&core->staging, table.address, segments, count * sizeof *segments, stream);
   }
-  if (status == LAZY_STATUS_OK) status = queue_draw(context, &answer, base);
-  lazyi_arena_free(&core->arena, table, core->stream);
+  if (status == LAZY_STATUS_OK) status = queue_draw(context, &answer, base, stream);
+  lazyi_arena_free(&core->arena, table, stream);
   return status;
 }
 
@@ -78,12 +83,14 @@ lazy_status lazyi_draw(lazy_context *context, lazy_param *const *params, size_t 
   lazyi_extent *extent = NULL;
   uint64_t base = 0;
   lazy_status status = LAZY_STATUS_OK;
-  for (size_t i = 0; i < count && status == LAZY_STATUS_OK; i++)
-    status = segment_of(params[i], context->stream, &summary, i, &segments[i]);
+  for (size_t i = 0; i < count && status == LAZY_STATUS_OK; i++) {
+    status = segment_of(params[i], context->stream, &segments[i]);
+    if (status == LAZY_STATUS_OK) status = place(&segments[i], i, &summary);
+  }
   if (status == LAZY_STATUS_OK) status = lazyi_extent_create(context, summary.extent_bytes, &extent, &base);
   if (status == LAZY_STATUS_OK) status = lazyi_core_enter(context->core);
   if (status == LAZY_STATUS_OK) {
-    status = launch(context, segments, count, &summary, base);
+    status = launch(context, segments, count, &summary, base, context->core->stream);
     lazyi_core_leave(context->core);
   }
   for (size_t i = 0; i < count && status == LAZY_STATUS_OK; i++)
@@ -91,4 +98,19 @@ lazy_status lazyi_draw(lazy_context *context, lazy_param *const *params, size_t 
   if (extent != NULL) lazyi_extent_release(extent);
   lazyi_memory_free(segments);
   return status;
+}
+
+lazy_status lazyi_draw_segment(lazy_param *param, struct lazy_init_segment *out_segment) {
+  const lazy_stream stream = param->context->stream;
+  if (stream != LAZY_STREAM_KEYED)
+    return lazy_status_fail(LAZY_STATUS_UNSUPPORTED, "%s draws each value after all before it; wanted %s",
+                            lazy_stream_name(stream), lazy_stream_name(LAZY_STREAM_KEYED));
+  return segment_of(param, stream, out_segment);
+}
+
+lazy_status lazyi_draw_segments(lazy_context *context, struct lazy_init_segment *segments, size_t count,
+                                uint64_t base, lazy_driver_stream stream) {
+  struct lazy_infer_summary summary = {0};
+  for (size_t i = 0; i < count; i++) LAZY_TRY(place(&segments[i], i, &summary));
+  return launch(context, segments, count, &summary, base, stream);
 }

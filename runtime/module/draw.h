@@ -8,4 +8,12 @@
  * real. */
 LAZY_MUST_USE lazy_status lazyi_draw(lazy_context *context, lazy_param *const *params, size_t count);
 
+/* What draws a shaped parameter whose init is resolved, all of it. A copy with another `from` (a multiple of
+   4) and `count` draws a slice. UNSUPPORTED under a torch stream, where a value depends on all before it. */
+LAZY_MUST_USE lazy_status lazyi_draw_segment(lazy_param *param, struct lazy_init_segment *out_segment);
+/* Draws segments at `base`, one after the other, each aligned to LAZY_PARAM_ALIGNMENT: sets their offsets,
+   queues it on `stream` and returns. The device's context must be current. Any thread. */
+LAZY_MUST_USE lazy_status lazyi_draw_segments(lazy_context *context, struct lazy_init_segment *segments,
+                                              size_t count, uint64_t base, lazy_driver_stream stream);
+
 #endif
