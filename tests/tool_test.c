@@ -134,7 +134,17 @@ TEST(tool, ends_with_the_code_that_says_why) {
       {"dry-run -i 0x5:f32", plain, 0, "f32[0, 3]", ""},
       {"dry-run -i input=7x5", plain, 0, "input=f32[7, 5]", ""},
       {"dry-run --dtype bf16 -i 7x5", plain, 0, "bf16[7, 3]", ""},
-      {"init -i 2x5", plain, 2, "", "-o FILE.safetensors is missing"},
+      {"init -i 2x5", plain, 2, "", "-o FILE.safetensors or --stream-out DIRECTORY is missing"},
+      {"init -i 2x5 -o x --stream-out y", plain, 2, "", "one of them"},
+      {"dry-run --stream-out x", plain, 2, "", "writes no file"},
+      {"init --shard-bytes 5XB", plain, 2, "", "wanted a size such as 5GB"},
+      {"init --shard-bytes 0", plain, 2, "", "wanted a size"},
+      {"init --shard-bytes 99999999TiB", plain, 2, "", "wanted a size"},
+      {"init --workers 0", plain, 2, "", "wanted a number from 1 on"},
+      {"init --part 3/2", plain, 2, "", "wanted K/N"},
+      {"init --part 0/2", plain, 2, "", "wanted K/N"},
+      {"init -i 2x5 --stream-out /nowhere/x", plain, 4, "status=IO", "/nowhere/x"},
+      {"init -i 2x5 --stream torch-cpu --stream-out x", plain, 1, "status=UNSUPPORTED", "torch-cpu"},
       {"init -o x.safetensors", "", 2, "", "init takes one model"},
       {"init -i 2x5 -o /nowhere/x.safetensors", plain, 4, "status=IO", "/nowhere/x.safetensors"},
       {"dry-run -i 2x5 - <", plain, 0, "model=- ", ""},
@@ -264,6 +274,57 @@ TEST(tool, init_writes_what_the_seed_says) {
   EXPECT_EQ(spec.dtype, LAZY_DTYPE_F16);
   EXPECT_DIMS(spec.shape.dims, spec.shape.rank, 10, 10);
   lazy_state_release(state);
+}
+
+/* The same tensors as in one file, whoever wrote which shard. */
+TEST(tool, init_streams_a_directory_out) {
+  char one[512], parts[512], whole[512], path[600], model[] = "tools/models/lenet_300_100.txt -s 5";
+  snprintf(one, sizeof one, "%s", check_path(env, "streamed.one"));
+  snprintf(parts, sizeof parts, "%s", check_path(env, "streamed.parts"));
+  snprintf(whole, sizeof whole, "%s", check_path(env, "streamed.safetensors"));
+  outcome o = run(env, "init %s --stream-out '%s' --shard-bytes 122KB --workers 2", model, one);
+  EXPECT_EQ(o.code, 0);
+  EXPECT_STREQ(o.err, "");
+  EXPECT_CONTAINS(o.out, " tensors=6 parameters=266610 data_bytes=1066440 shards=3 published=yes\n");
+  done(&o);
+  for (int part = 1; part <= 2; part++) {
+    o = run(env, "init %s --stream-out '%s' --shard-bytes 122KB --part %d/2 --json", model, parts, part);
+    EXPECT_EQ(o.code, 0);
+    EXPECT_CONTAINS(o.out, part == 2 ? "\"published\": true" : "\"published\": false");
+    EXPECT_EQ(access(parts, F_OK) == 0, part == 2);
+    done(&o);
+  }
+  o = run(env, "init %s -o '%s'", model, whole);
+  EXPECT_EQ(o.code, 0);
+  done(&o);
+  static const char *const names[] = {"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+                                      "model-00003-of-00003.safetensors", "model.safetensors.index.json"};
+  lazy_state *all, *shard;
+  size_t found = 0;
+  ASSERT_OK(lazy_state_open(whole, &all));
+  for (int i = 0; i < 4; i++) {
+    char left[600], right[600];
+    snprintf(left, sizeof left, "%s/%s", one, names[i]);
+    snprintf(right, sizeof right, "%s/%s", parts, names[i]);
+    EXPECT_EQ(alike(left, right), 1);
+    if (i == 3) break;
+    snprintf(path, sizeof path, "%s/%s", one, names[i]);
+    ASSERT_OK(lazy_state_open(path, &shard));
+    EXPECT_STREQ(lazy_state_metadata(shard, "seed"), "5");
+    for (size_t k = 0; k < lazy_state_count(shard); k++, found++) {
+      static unsigned char a[1 << 20], b[1 << 20];
+      lazy_spec spec;
+      ASSERT_TRUE(lazy_state_spec(shard, k, &spec));
+      size_t bytes = 4;
+      for (int d = 0; d < spec.shape.rank; d++) bytes *= (size_t)spec.shape.dims[d];
+      EXPECT_OK(lazy_state_read(shard, k, a, bytes));
+      EXPECT_OK(lazy_state_read(all, lazy_state_find(all, lazy_state_key(shard, k)), b, bytes));
+      EXPECT_BYTES_EQ(a, b, bytes);
+    }
+    lazy_state_release(shard);
+  }
+  EXPECT_EQ(found, lazy_state_count(all));
+  lazy_state_release(all);
 }
 
 TEST(tool, a_failed_init_leaves_the_old_file_or_none) {

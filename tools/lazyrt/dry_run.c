@@ -148,9 +148,10 @@ static enum tool_exit run_one(const tool_options *options, const char *path, con
 }
 
 enum tool_exit tool_dry_run(const tool_options *options) {
-  if (options->model_count == 0 || options->output != NULL) {
-    fprintf(stderr, options->output != NULL ? "lazyrt: dry-run writes no file; -o is for init\n"
-                                            : "lazyrt: dry-run: a model is missing\n");
+  const bool writes = options->output != NULL || options->stream_out != NULL;
+  if (options->model_count == 0 || writes) {
+    fprintf(stderr, writes ? "lazyrt: dry-run writes no file; -o and --stream-out are for init\n"
+                           : "lazyrt: dry-run: a model is missing\n");
     return TOOL_USAGE;
   }
   enum tool_exit worst = TOOL_OK;

@@ -6,7 +6,9 @@
 
 enum { CELL_BYTES = 256 };
 
-static lazy_status save(const tool_options *options, const lazy_state *state) {
+/* Of --stream-out; shard_count 0: a file was written. */
+static lazy_status save(const tool_options *options, const tool_model *model, const lazy_state *state,
+                        lazy_stream_out_result *out_result) {
   char version[32], seed[32];
   lazy_dtype dtype = options->dtype != LAZY_DTYPE_DEFAULT ? options->dtype : LAZY_DTYPE_F32;
   snprintf(version, sizeof version, "%d.%d.%d", LAZY_VERSION_MAJOR, LAZY_VERSION_MINOR, LAZY_VERSION_PATCH);
@@ -14,7 +16,16 @@ static lazy_status save(const tool_options *options, const lazy_state *state) {
   const char *const keys[] = {"format", "lazyrt", "seed", "stream", "dtype"};
   const char *const values[] = {"pt", version, seed, lazy_stream_name(options->stream),
                                 lazy_dtype_name(dtype)};
-  return lazy_state_save(state, options->output, keys, values, 5);
+  if (options->stream_out == NULL) return lazy_state_save(state, options->output, keys, values, 5);
+  const lazy_stream_out_options out = {.struct_size = sizeof out,
+                                       .shard_bytes = options->shard_bytes,
+                                       .workers = options->workers,
+                                       .part = options->part,
+                                       .parts = options->parts,
+                                       .metadata_keys = keys,
+                                       .metadata_values = values,
+                                       .metadata_count = 5};
+  return lazy_module_stream_out(model->module, options->stream_out, &out, out_result);
 }
 
 static uint64_t count_elements(const lazy_shape *shape) {
@@ -27,7 +38,8 @@ typedef struct totals {
   uint64_t elements, bytes;
 } totals;
 
-static bool print_text(const tool_model *model, const char *output, const lazy_state *state) {
+static bool print_text(const tool_model *model, const char *output, const lazy_state *state,
+                       const lazy_stream_out_result *streamed) {
   static const char *const headings[] = {"Key", "Tensor", "Elements", "Bytes"};
   totals sum = {0, 0};
   char tensor[CELL_BYTES], count[CELL_BYTES], bytes[CELL_BYTES];
@@ -48,12 +60,17 @@ static bool print_text(const tool_model *model, const char *output, const lazy_s
                                       text_of_bytes(sum.bytes, bytes, sizeof bytes)});
   printf("%s%s%s  from %s\n\n", text_bold(), output, text_plain(), model->path);
   if (!table_print(&t, stdout)) return false;
-  printf("\nlazyrt: OK model=%s file=%s tensors=%zu parameters=%" PRIu64 " data_bytes=%" PRIu64 "\n",
-         model->path, output, lazy_state_count(state), sum.elements, sum.bytes);
+  printf("\nlazyrt: OK model=%s %s=%s tensors=%zu parameters=%" PRIu64 " data_bytes=%" PRIu64, model->path,
+         streamed->shard_count != 0 ? "directory" : "file", output, lazy_state_count(state), sum.elements,
+         sum.bytes);
+  if (streamed->shard_count != 0)
+    printf(" shards=%zu published=%s", streamed->shard_count, streamed->published ? "yes" : "not-yet");
+  printf("\n");
   return true;
 }
 
-static bool print_json(const tool_options *options, const tool_model *model, const lazy_state *state) {
+static bool print_json(const tool_options *options, const tool_model *model, const lazy_state *state,
+                       const lazy_stream_out_result *streamed) {
   json_t *document = json_document("lazyrt.init/1"), *tensors = json_array();
   for (size_t i = 0; i < lazy_state_count(state); i++) {
     lazy_spec spec;
@@ -69,7 +86,13 @@ static bool print_json(const tool_options *options, const tool_model *model, con
   }
   char seed[32];
   snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
-  json_object_set_new(document, "file", json_text(options->output));
+  if (streamed->shard_count == 0) {
+    json_object_set_new(document, "file", json_text(options->output));
+  } else {
+    json_object_set_new(document, "directory", json_text(options->stream_out));
+    json_object_set_new(document, "shards", json_integer((json_int_t)streamed->shard_count));
+    json_object_set_new(document, "published", json_boolean(streamed->published));
+  }
   /* A string: JSON's numbers are doubles to many readers, and a seed has 64 bits. */
   json_object_set_new(document, "seed", json_text(seed));
   json_object_set_new(document, "stream", json_text(lazy_stream_name(options->stream)));
@@ -92,12 +115,16 @@ static enum tool_exit fail(const tool_options *options, lazy_status status) {
 
 static enum tool_exit save_and_tell(const tool_options *options, tool_model *model) {
   lazy_state *state;
+  lazy_stream_out_result streamed = {.shard_count = 0};
   lazy_status status = lazy_module_state(model->module, &state);
   if (status != LAZY_STATUS_OK) return fail(options, status);
-  status = save(options, state);
+  status = save(options, model, state, &streamed);
   enum tool_exit code = TOOL_OK;
   if (status != LAZY_STATUS_OK) code = fail(options, status);
-  else if (!(options->json ? print_json(options, model, state) : print_text(model, options->output, state)))
+  else if (!(options->json
+                 ? print_json(options, model, state, &streamed)
+                 : print_text(model, options->stream_out != NULL ? options->stream_out : options->output,
+                              state, &streamed)))
     code = TOOL_IO;
   lazy_state_release(state);
   return code;
@@ -105,10 +132,14 @@ static enum tool_exit save_and_tell(const tool_options *options, tool_model *mod
 
 enum tool_exit tool_init(const tool_options *options) {
   tool_model model;
-  if (options->model_count != 1 || options->output == NULL) {
-    fputs(options->model_count != 1 ? "lazyrt: init takes one model\n"
-                                    : "lazyrt: init: -o FILE.safetensors is missing\n",
-          stderr);
+  const char *wrong = NULL;
+  if (options->model_count != 1) wrong = "init takes one model";
+  else if (options->output == NULL && options->stream_out == NULL)
+    wrong = "init: -o FILE.safetensors or --stream-out DIRECTORY is missing";
+  else if (options->output != NULL && options->stream_out != NULL)
+    wrong = "init: -o and --stream-out: one of them";
+  if (wrong != NULL) {
+    fprintf(stderr, "lazyrt: %s\n", wrong);
     return TOOL_USAGE;
   }
   lazy_status status = tool_model_run(options->models[0], options, &model);

@@ -57,7 +57,7 @@ static lazy_status read_text(const char *path, char **out_text) {
   return status;
 }
 
-static lazy_status plan_and_run(tool_model *model) {
+static lazy_status plan_and_run(tool_model *model, bool without_values) {
   lazy_value positional[TOOL_MAX_INPUTS];
   lazy_keyword keywords[TOOL_MAX_INPUTS];
   lazy_args args = {positional, 0, keywords, 0};
@@ -69,7 +69,7 @@ static lazy_status plan_and_run(tool_model *model) {
   }
   LAZY_TRY(lazy_graph_create(model->module, NULL, &model->graph));
   LAZY_TRY(lazy_graph_plan(model->graph, &args, &model->plan));
-  LAZY_TRY(lazy_graph_dry_run(model->graph, &args));
+  LAZY_TRY(without_values ? lazy_graph_settle(model->graph, &args) : lazy_graph_dry_run(model->graph, &args));
   return lazy_module_to_string(model->module, &model->text);
 }
 
@@ -97,7 +97,7 @@ static lazy_status run(const tool_options *options, tool_model *model) {
   for (size_t i = 0; i < model->inputs.count; i++)
     if (model->inputs.at[i].spec.dtype == LAZY_DTYPE_DEFAULT)
       model->inputs.at[i].spec.dtype = options->dtype != LAZY_DTYPE_DEFAULT ? options->dtype : LAZY_DTYPE_F32;
-  status = plan_and_run(model);
+  status = plan_and_run(model, options->stream_out != NULL);
   return status == LAZY_STATUS_OK ? status : lazy_status_annotate(status, "%s", name);
 }
 

@@ -5,15 +5,40 @@
 #include "runtime/io/suggest.h"
 #include "tools/lazyrt/tool.h"
 
-enum option { INPUT, DEVICE, DTYPE, SEED, STREAM, OUTPUT, JSON, QUIET, HELP, OPTION_COUNT };
+enum option {
+  INPUT,
+  DEVICE,
+  DTYPE,
+  SEED,
+  STREAM,
+  OUTPUT,
+  STREAM_OUT,
+  SHARD_BYTES,
+  WORKERS,
+  PART,
+  JSON,
+  QUIET,
+  HELP,
+  OPTION_COUNT
+};
 static const struct {
   const char *name;
   char letter;
   bool has_value;
 } known[OPTION_COUNT] = {
-    [INPUT] = {"--input", 'i', true}, [DEVICE] = {"--device", 'd', true}, [DTYPE] = {"--dtype", 0, true},
-    [SEED] = {"--seed", 's', true},   [STREAM] = {"--stream", 0, true},   [OUTPUT] = {"--output", 'o', true},
-    [JSON] = {"--json", 0, false},    [QUIET] = {"--quiet", 'q', false},  [HELP] = {"--help", 'h', false},
+    [INPUT] = {"--input", 'i', true},
+    [DEVICE] = {"--device", 'd', true},
+    [DTYPE] = {"--dtype", 0, true},
+    [SEED] = {"--seed", 's', true},
+    [STREAM] = {"--stream", 0, true},
+    [OUTPUT] = {"--output", 'o', true},
+    [STREAM_OUT] = {"--stream-out", 0, true},
+    [SHARD_BYTES] = {"--shard-bytes", 0, true},
+    [WORKERS] = {"--workers", 0, true},
+    [PART] = {"--part", 0, true},
+    [JSON] = {"--json", 0, false},
+    [QUIET] = {"--quiet", 'q', false},
+    [HELP] = {"--help", 'h', false},
 };
 
 #define COMPLAIN(...) (fprintf(stderr, "lazyrt: " __VA_ARGS__), fputc('\n', stderr), TOOL_USAGE)
@@ -46,6 +71,44 @@ static bool read_seed(const char *text, uint64_t *out_seed) {
   return *end == '\0' && errno == 0;
 }
 
+/* "5000000000", "5GB", "512MiB" */
+static bool read_bytes(const char *text, uint64_t *out_bytes) {
+  static const char letters[] = "KMGT";
+  char *end;
+  if (text[0] < '0' || text[0] > '9') return false;
+  errno = 0;
+  uint64_t bytes = strtoull(text, &end, 10);
+  const char *letter = *end != '\0' ? strchr(letters, *end) : NULL;
+  if (letter != NULL) {
+    const bool binary = end[1] == 'i';
+    for (const char *l = letters; l <= letter; l++)
+      if (__builtin_mul_overflow(bytes, binary ? 1024u : 1000u, &bytes)) return false;
+    end += binary ? 2 : 1;
+    if (*end++ != 'B') return false;
+  }
+  *out_bytes = bytes;
+  return *end == '\0' && errno == 0 && bytes != 0;
+}
+
+/* A number from `least` to 1,000,000 up to the character `stop`; NULL if it is none. */
+static const char *read_count(const char *text, uint32_t least, char stop, uint32_t *out_count) {
+  char *end;
+  if (text[0] < '0' || text[0] > '9') return NULL;
+  errno = 0;
+  unsigned long count = strtoul(text, &end, 10);
+  if (*end != stop || errno != 0 || count < least || count > 1000000) return NULL;
+  *out_count = (uint32_t)count;
+  return end;
+}
+
+/* "2/3": the second of three. */
+static bool read_part(const char *text, tool_options *options) {
+  const char *end = read_count(text, 1, '/', &options->part);
+  if (end == NULL || read_count(end + 1, options->part, '\0', &options->parts) == NULL) return false;
+  options->part--;
+  return true;
+}
+
 static enum tool_exit add_input(tool_options *options, const char *value) {
   char why[160];
   if (options->inputs.count == TOOL_MAX_INPUTS) return COMPLAIN("more than %d inputs", TOOL_MAX_INPUTS);
@@ -60,6 +123,16 @@ static enum tool_exit set_option(tool_options *options, enum option option, cons
     case INPUT: return add_input(options, value);
     case DEVICE: options->device = value; return TOOL_OK;
     case OUTPUT: options->output = value; return TOOL_OK;
+    case STREAM_OUT: options->stream_out = value; return TOOL_OK;
+    case SHARD_BYTES:
+      if (read_bytes(value, &options->shard_bytes)) return TOOL_OK;
+      return COMPLAIN("--shard-bytes %s: wanted a size such as 5GB or 512MiB", value);
+    case WORKERS:
+      if (read_count(value, 1, '\0', &options->workers) != NULL) return TOOL_OK;
+      return COMPLAIN("--workers %s: wanted a number from 1 on", value);
+    case PART:
+      if (read_part(value, options)) return TOOL_OK;
+      return COMPLAIN("--part %s: wanted K/N, from 1/N to N/N", value);
     case JSON: options->json = true; return TOOL_OK;
     case QUIET: options->quiet = true; return TOOL_OK;
     case HELP: options->help = true; return TOOL_OK;

@@ -31,6 +31,9 @@ typedef struct tool_options {
   size_t model_count;
   tool_inputs inputs;
   const char *device, *output;
+  const char *stream_out; /* a directory to stream a checkpoint into; NULL: none */
+  uint64_t shard_bytes;
+  uint32_t workers, part, parts;
   lazy_dtype dtype;
   lazy_stream stream;
   uint64_t seed;
@@ -59,11 +62,11 @@ typedef struct tool_model {
   lazy_module *module;
   lazy_graph *graph;
   lazy_plan *plan;
-  char *text; /* of the tree after the dry run */
+  char *text; /* of the tree, settled */
 } tool_model;
 
-/* Reads, parses, plans and dry-runs. On failure the message is the thread's, and the model is empty but for
- * its path. */
+/* Reads, parses, plans and dry-runs; where a checkpoint is streamed out, settles without values. On failure
+ * the message is the thread's, and the model is empty but for its path. */
 lazy_status tool_model_run(const char *path, const tool_options *options, tool_model *out_model);
 void tool_model_close(tool_model *model);
 
