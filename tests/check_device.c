@@ -33,6 +33,9 @@ const char *check_device_library(void) {
 void check_device_choose(bool is_ptx) {
   chosen = &host;
   if (!is_ptx) return;
+#ifdef LAZYRT_PTX_WITH_LINES
+  setenv("LAZYRT_EMULATOR_LINES", LAZYRT_PTX_WITH_LINES, 1);
+#endif
   /* The cuda provider opens the same copy. */
   void *library = dlopen(check_device_library(), RTLD_NOW | RTLD_LOCAL);
   if (library == NULL || (chosen = dlsym(library, EMU_CONTROL_SYMBOL)) == NULL) {

@@ -1,4 +1,6 @@
 /* The checkers, by kernels of a few lines: what each tells, and what right programs do without a word. */
+#include "kernels/images.h"
+#include "kernels/params.h"
 #include "tests/emulator_machine.h"
 
 enum { ILLEGAL_ADDRESS = 700 };
@@ -66,4 +68,21 @@ static const char lost_counter[] = PTX_HEAD ".global .align 4 .b32 word;\n" PTX_
 TEST(emulator_checks, atomic_operations) {
   tells(env, shared_counter, RIG_LINE(4, 64), 0, NULL);
   tells(env, lost_counter, RIG_LINE(2, 1), 0, "race in global memory");
+}
+
+/* The library's own kernels, whose lines stand beside the text that it carries. */
+TEST(emulator_checks, a_kernel_of_the_library_is_told_at_its_line) {
+#ifdef LAZYRT_PTX_WITH_LINES
+  emu_rig rig;
+  setenv("LAZYRT_EMULATOR_LINES", LAZYRT_PTX_WITH_LINES, 1);
+  ASSERT_TRUE(rig_open(&rig, env, "sm_100", lazyi_kernels_ptx));
+  struct lazy_k_fill_params params = {rig_room(&rig, 256), 65, 7, 4, 0};
+  EXPECT_EQ(rig_launch(&rig, "lazy_k_fill", RIG_LINE(1, 256), (void *[]){&params}), ILLEGAL_ADDRESS);
+  EXPECT_CONTAINS(rig.control->report_text(0), "fill.cu:");
+  rig_expect_report(&rig, "kernel lazy_k_fill, block (0,0,0), thread (");
+  rig_close(&rig);
+  unsetenv("LAZYRT_EMULATOR_LINES");
+#else
+  SKIP("nvcc made no kernels for this build");
+#endif
 }

@@ -32,20 +32,22 @@ function(lazyrt_nvcc_flags out_flags)
   set(${out_flags} -std=c++17 -O3 -fmad=false -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include PARENT_SCOPE)
 endfunction()
 
-# lazyrt_ptx(<source.cu> <out_file>): compiles one source to PTX of the lowest architecture, in the build folder.
+# lazyrt_ptx(<source.cu> <out_file>): compiles one source to PTX of the lowest architecture, with the source's lines, in the
+# build folder.
 function(lazyrt_ptx source out_file)
   get_filename_component(name ${source} NAME_WE)
   set(ptx ${CMAKE_CURRENT_BINARY_DIR}/${name}.ptx)
   lazyrt_nvcc_flags(flags)
   list(GET LAZYRT_CUDA_ARCHITECTURES 0 lowest)
   add_custom_command(OUTPUT ${ptx} DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source} DEPFILE ${ptx}.d VERBATIM
-    COMMAND ${LAZYRT_NVCC} ${flags} -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${CMAKE_CURRENT_SOURCE_DIR}/${source}
+    COMMAND ${LAZYRT_NVCC} ${flags} -lineinfo -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${CMAKE_CURRENT_SOURCE_DIR}/${source}
     COMMENT "Compiling ${source} to PTX")
   set(${out_file} ${ptx} PARENT_SCOPE)
 endfunction()
 
 # lazyrt_gpu_image(<target> <embedding.c> <source>...): compiles the sources as one translation unit with nvcc and has
-# <embedding.c> of <target> embed the image (LAZYI_FATBIN) and the PTX of the lowest architecture (LAZYI_PTX).
+# <embedding.c> of <target> embed the image (LAZYI_FATBIN) and the PTX of the lowest architecture (LAZYI_PTX). The same PTX
+# with the source's lines in it is made beside it: its path is the global property lazyrt_ptx_with_lines.
 function(lazyrt_gpu_image target embedding)
   set(unit ${CMAKE_CURRENT_BINARY_DIR}/kernels.cu)
   set(text "")
@@ -66,9 +68,14 @@ function(lazyrt_gpu_image target embedding)
   add_custom_command(OUTPUT ${fatbin} DEPENDS ${unit} DEPFILE ${fatbin}.d VERBATIM
     COMMAND ${LAZYRT_NVCC} ${flags} ${code} --threads 0 -Xfatbin -compress-all -fatbin -MD -MF ${fatbin}.d -MT ${fatbin} -o ${fatbin} ${unit}
     COMMENT "Compiling the kernels for NVIDIA GPUs")
-  add_custom_command(OUTPUT ${ptx} DEPENDS ${unit} DEPFILE ${ptx}.d VERBATIM
-    COMMAND ${LAZYRT_NVCC} ${flags} -arch=compute_${lowest} -ptx -MD -MF ${ptx}.d -MT ${ptx} -o ${ptx} ${unit}
+  set(lines ${CMAKE_CURRENT_BINARY_DIR}/kernels.lines.ptx)
+  add_custom_command(OUTPUT ${lines} DEPENDS ${unit} DEPFILE ${lines}.d VERBATIM
+    COMMAND ${LAZYRT_NVCC} ${flags} -lineinfo -arch=compute_${lowest} -ptx -MD -MF ${lines}.d -MT ${lines} -o ${lines} ${unit}
     COMMENT "Compiling the kernels to PTX")
+  add_custom_command(OUTPUT ${ptx} DEPENDS ${lines} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DFROM=${lines} -DTO=${ptx} -P ${PROJECT_SOURCE_DIR}/tools/cmake/strip_lines.cmake
+    COMMENT "Taking the lines out of the PTX")
+  set_property(GLOBAL PROPERTY lazyrt_ptx_with_lines ${lines})
   target_sources(${target} PRIVATE ${embedding})
   set_source_files_properties(${embedding} PROPERTIES OBJECT_DEPENDS "${fatbin};${ptx}"
     COMPILE_DEFINITIONS "LAZYI_FATBIN=\"${fatbin}\";LAZYI_PTX=\"${ptx}\"")

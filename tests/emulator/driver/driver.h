@@ -27,6 +27,9 @@ int emu_module_unload(lazy_driver_module module);
 /* The context has ended, and with it every module. */
 void emu_modules_end(void);
 
+/* lines.c: the same text with its source's lines, allocated; NULL: LAZYRT_EMULATOR_LINES names no such. */
+char *emu_text_with_lines(const char *text);
+
 /* launch.c */
 extern const lazyi_host_instrument emu_instrument;
 void emu_run_piece(const void *params, const lazyi_host_block *block);

@@ -13,7 +13,7 @@
 /* What was read stays: a program loads few texts, and each of them often. */
 typedef struct known_text {
   struct known_text *next;
-  char *text;
+  char *text, *with_lines; /* NULL: there are none */
   ptx_module *ptx;
 } known_text;
 
@@ -27,8 +27,10 @@ static ptx_module *read_text(const char *text, char error[512]) {
     (void)snprintf(error, 512, "out of memory");
     return NULL;
   }
-  fresh->ptx = ptx_module_read(fresh->text, error);
+  fresh->with_lines = emu_text_with_lines(text);
+  fresh->ptx = ptx_module_read(fresh->with_lines != NULL ? fresh->with_lines : fresh->text, error);
   if (fresh->ptx == NULL) {
+    free(fresh->with_lines);
     free(fresh->text);
     free(fresh);
     return NULL;
