@@ -98,7 +98,7 @@ static uint64_t cast(const kind *to, const kind *from, uint64_t bits, long doubl
   volatile float f32 = 0;
   volatile double f64 = 0;
   volatile uint64_t positive = bits;
-  volatile int64_t any_sign = (int64_t)value;
+  volatile int64_t any_sign = from->is_signed && !from->is_float ? (int64_t)value : 0;
   volatile double x = (double)value;
   if (is_named(to, "f32")) {
     if (from->is_float) {

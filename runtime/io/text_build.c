@@ -201,6 +201,7 @@ enum { NO_POSITION = LAZY_OPTION_INFERRED | LAZY_OPTION_KEYWORD };
    among the arguments, and taking it for one of them would give the option of the last position twice. Its
    place, or SIZE_MAX for a constructor's form. */
 static size_t inferred_place(const builder *b, const lazyi_text_node *node, const lazy_class *type) {
+  if (node->argument_count == 0) return SIZE_MAX; /* and perhaps no list of arguments */
   const lazyi_text_argument *arguments = &b->document->arguments.at[node->first_argument];
   const unsigned bare = LAZY_OPTION_INFERRED | LAZY_OPTION_BARE;
   size_t count = 0, last = 0, place = 0;
