@@ -225,6 +225,33 @@ TEST_ON_DRIVERS(stream_out, workers_and_parts_make_the_same_files) {
   done(&s);
 }
 
+/* One file, drawn as it is written, is the file that saving writes. */
+TEST_ON_DRIVERS(stream_out, one_file_is_what_saving_writes) {
+  char streamed_path[1024], saved[1024];
+  const char *folder = new_folder(env), *keys[] = {"format", "lazyrt"}, *values[] = {"pt", "0.1.0"};
+  snprintf(streamed_path, sizeof streamed_path, "%s/streamed", folder);
+  snprintf(saved, sizeof saved, "%s/saved", folder);
+  lazy_stream_out_options options = {.struct_size = sizeof options,
+                                     .shard_bytes = 100,
+                                     .metadata_keys = keys,
+                                     .metadata_values = values,
+                                     .metadata_count = 2,
+                                     .one_file = true};
+  streamed s = settle(env, mixed_text, 42, LAZY_DIMS(5, 9), LAZY_DTYPE_F32);
+  for (int round = 0; round < 2; round++) { /* drawn, then downloaded, over the old one */
+    size_t bytes, wanted_bytes;
+    ASSERT_OK(lazy_module_stream_out(s.model, streamed_path, &options, NULL));
+    if (round == 0) ASSERT_OK(lazy_module_save(s.model, saved));
+    unsigned char *found = read_file(streamed_path, &bytes), *wanted = read_file(saved, &wanted_bytes);
+    ASSERT_EQ(bytes, wanted_bytes);
+    EXPECT_BYTES_EQ(found, wanted, bytes);
+    free(found);
+    free(wanted);
+  }
+  EXPECT_EQ(count_names(folder), 4);
+  done(&s);
+}
+
 TEST_ON_DRIVERS(stream_out, refusals_leave_nothing) {
   const char *folder = new_folder(env);
   char taken[1024], nowhere[1024];

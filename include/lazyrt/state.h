@@ -68,6 +68,7 @@ typedef struct lazy_stream_out_options {
   uint32_t part, parts;
   const char *const *metadata_keys, *const *metadata_values; /* of every shard */
   size_t metadata_count;
+  bool one_file; /* `path` is a file, what lazy_state_save would write there; the sizes above do not count */
 } lazy_stream_out_options;
 
 typedef struct lazy_stream_out_result {

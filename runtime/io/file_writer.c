@@ -104,6 +104,9 @@ static lazy_status empty_chunk(lazyi_file_writer *writer, lazyi_file_chunk *chun
   if (chunk->used == 0) return LAZY_STATUS_OK;
   if (writer->core != NULL) LAZY_TRY(LAZYI_DRIVER(&writer->core->device, event_synchronize, chunk->event));
   LAZY_TRY(write_all(writer, chunk->memory, chunk->used));
+  /* The disk begins now, not at the sync. Where that is not to be had, the sync does it all. */
+  (void)sync_file_range(writer->descriptor, writer->written, (off_t)chunk->used, SYNC_FILE_RANGE_WRITE);
+  writer->written += (off_t)chunk->used;
   chunk->used = 0;
   return LAZY_STATUS_OK;
 }

@@ -6,6 +6,8 @@
 #ifndef LAZYI_IO_FILE_WRITER_H
 #define LAZYI_IO_FILE_WRITER_H
 
+#include <sys/types.h>
+
 #include "runtime/tensor/core.h"
 
 #define LAZYI_FILE_CHUNK_BYTES ((size_t)8 << 20)
@@ -22,6 +24,7 @@ typedef struct lazyi_file_writer {
   lazyi_core *core;          /* NULL: bytes of the host only */
   lazy_driver_stream stream; /* of downloads: the core's; another may be set before the first */
   size_t chunk_bytes;
+  off_t written; /* bytes in the file */
   lazyi_file_chunk chunks[2];
   int current;
 } lazyi_file_writer;

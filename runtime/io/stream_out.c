@@ -45,7 +45,8 @@ static lazy_status make_files(lazyi_stream_out *out) {
 }
 
 static lazy_status lay_out(lazyi_stream_out *out, const lazy_stream_out_options *options) {
-  const uint64_t shard_bytes = options->shard_bytes != 0 ? options->shard_bytes : LAZY_SHARD_BYTES;
+  uint64_t shard_bytes = options->shard_bytes != 0 ? options->shard_bytes : LAZY_SHARD_BYTES;
+  if (options->one_file) shard_bytes = UINT64_MAX;
   LAZY_TRY(lazyi_shards_lay_out(out->state, shard_bytes, options->metadata_keys, options->metadata_values,
                                 options->metadata_count, &out->layout));
   LAZY_TRY(make_segments(out));

@@ -250,6 +250,21 @@ static lazy_status make(job *j, const char *path, uint32_t workers, lazy_stream_
   return status;
 }
 
+static lazy_status make_one_file(const lazyi_stream_out *out, const char *path,
+                                 lazy_stream_out_result *out_result) {
+  const lazyi_core *core = out->context->core;
+  lazyi_stream_drawer drawer;
+  LAZY_TRY(lazyi_core_enter(core));
+  lazy_status status = lazyi_stream_drawer_open(out, &drawer);
+  if (status == LAZY_STATUS_OK) {
+    status = write_shard(&drawer, 0, path);
+    lazyi_stream_drawer_close(&drawer);
+  }
+  lazyi_core_leave(core);
+  out_result->published = status == LAZY_STATUS_OK;
+  return status;
+}
+
 lazy_status lazy_module_stream_out(lazy_module *module, const char *path,
                                    const lazy_stream_out_options *options,
                                    lazy_stream_out_result *out_result) {
@@ -265,7 +280,8 @@ lazy_status lazy_module_stream_out(lazy_module *module, const char *path,
   job j = {.out = &out, .part = options->part, .parts = parts};
   lazy_stream_out_result result = {.shard_count = out.layout.shards.count,
                                    .data_bytes = out.layout.data_bytes};
-  status = make(&j, path, options->workers != 0 ? options->workers : 1, &result);
+  status = options->one_file ? make_one_file(&out, path, &result)
+                             : make(&j, path, options->workers != 0 ? options->workers : 1, &result);
   lazyi_memory_free(j.directory);
   lazyi_memory_free(j.staging);
   lazyi_stream_out_close(&out);

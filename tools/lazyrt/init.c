@@ -16,7 +16,8 @@ static lazy_status save(const tool_options *options, const tool_model *model, co
   const char *const keys[] = {"format", "lazyrt", "seed", "stream", "dtype"};
   const char *const values[] = {"pt", version, seed, lazy_stream_name(options->stream),
                                 lazy_dtype_name(dtype)};
-  if (options->stream_out == NULL) return lazy_state_save(state, options->output, keys, values, 5);
+  if (!tool_streams(options)) return lazy_state_save(state, options->output, keys, values, 5);
+  const bool one_file = options->stream_out == NULL;
   const lazy_stream_out_options out = {.struct_size = sizeof out,
                                        .shard_bytes = options->shard_bytes,
                                        .workers = options->workers,
@@ -24,8 +25,13 @@ static lazy_status save(const tool_options *options, const tool_model *model, co
                                        .parts = options->parts,
                                        .metadata_keys = keys,
                                        .metadata_values = values,
-                                       .metadata_count = 5};
-  return lazy_module_stream_out(model->module, options->stream_out, &out, out_result);
+                                       .metadata_count = 5,
+                                       .one_file = one_file};
+  lazy_stream_out_result result;
+  LAZY_TRY(
+      lazy_module_stream_out(model->module, one_file ? options->output : options->stream_out, &out, &result));
+  if (!one_file) *out_result = result;
+  return LAZY_STATUS_OK;
 }
 
 static uint64_t count_elements(const lazy_shape *shape) {

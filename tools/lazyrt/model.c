@@ -57,6 +57,10 @@ static lazy_status read_text(const char *path, char **out_text) {
   return status;
 }
 
+bool tool_streams(const tool_options *options) {
+  return options->stream_out != NULL || (options->output != NULL && options->stream == LAZY_STREAM_KEYED);
+}
+
 static lazy_status plan_and_run(tool_model *model, bool without_values) {
   lazy_value positional[TOOL_MAX_INPUTS];
   lazy_keyword keywords[TOOL_MAX_INPUTS];
@@ -97,7 +101,7 @@ static lazy_status run(const tool_options *options, tool_model *model) {
   for (size_t i = 0; i < model->inputs.count; i++)
     if (model->inputs.at[i].spec.dtype == LAZY_DTYPE_DEFAULT)
       model->inputs.at[i].spec.dtype = options->dtype != LAZY_DTYPE_DEFAULT ? options->dtype : LAZY_DTYPE_F32;
-  status = plan_and_run(model, options->stream_out != NULL);
+  status = plan_and_run(model, tool_streams(options));
   return status == LAZY_STATUS_OK ? status : lazy_status_annotate(status, "%s", name);
 }
 

@@ -65,7 +65,10 @@ typedef struct tool_model {
   char *text; /* of the tree, settled */
 } tool_model;
 
-/* Reads, parses, plans and dry-runs; where a checkpoint is streamed out, settles without values. On failure
+/* Whether values are drawn while they are written, and never held: not those of a torch stream, which come in
+   an order of their own. */
+bool tool_streams(const tool_options *options);
+/* Reads, parses, plans and dry-runs; what streams is settled without values. On failure
  * the message is the thread's, and the model is empty but for its path. */
 lazy_status tool_model_run(const char *path, const tool_options *options, tool_model *out_model);
 void tool_model_close(tool_model *model);
