@@ -5,6 +5,7 @@
    in its parameter alone: a segment may be a slice. */
 #include <lazyrt/types.h>
 
+#include "kernels/fingerprint.cuh"
 #include "kernels/key.h"
 #include "kernels/lot.cuh"
 #include "kernels/normal.cuh"
@@ -126,12 +127,13 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
 LAZY_KERNEL(lazy_k_init_params) {
   const struct lazy_init_segment *segments = LAZY_AT(const struct lazy_init_segment, p.segments);
   uint32_t at = 0;
-  const bool past = LAZY_PAST_CACHE(p.tile_count);
+  const bool past = LAZY_PAST_CACHE(p.tile_count) && p.sums == 0;
   LAZY_TILE_RUNS(tile, run, p.tile_count) {
     at = find_segment(segments, p.segment_count, at, tile);
     const struct lazy_init_segment segment = segments[at];
     const uint64_t first = (tile - segment.first_tile) * LAZY_INIT_TILE, left = segment.count - first;
     if (run > (left - 1) / LAZY_INIT_TILE + 1) run = (left - 1) / LAZY_INIT_TILE + 1;
+    if (p.sums != 0) run = 1; /* what was drawn is near still */
     const uint64_t last = first + (left < run * LAZY_INIT_TILE ? left : run * LAZY_INIT_TILE);
     const uint64_t address = p.base + segment.offset;
     if (segment.rule == LAZY_INIT_CONSTANT) {
@@ -162,6 +164,11 @@ LAZY_KERNEL(lazy_k_init_params) {
         case LAZY_DTYPE_F16: DRAW(uint16_t, normal_f16, mean, std) break;
         case LAZY_DTYPE_BF16: DRAW(uint16_t, normal_bf16, mean, std) break;
       }
+    }
+    if (p.sums != 0) {
+      LAZY_PHASE (t) (void)t; /* all of it is written */
+      lazy_fingerprint_tile(address, segment.dtype, first, last, segment.from,
+                            LAZY_AT(uint64_t, p.sums) + 2 * tile);
     }
   }
   LAZY_LOTS_END

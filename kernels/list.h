@@ -15,6 +15,7 @@
   X(GEMM, lazy_k_gemm)                   \
   X(MOMENTS, lazy_k_moments)             \
   X(MOMENTS_MERGE, lazy_k_moments_merge) \
-  X(NORMALIZE, lazy_k_normalize)
+  X(NORMALIZE, lazy_k_normalize)         \
+  X(FINGERPRINT, lazy_k_fingerprint)
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "kernels/fingerprint_params.h"
+
 /* ---- shape tables: infer_shapes ---- */
 
 /* A row holds one shape: 8 dims right-aligned (dim j of rank r at index 8 - r + j, the rest 1), then the
@@ -161,6 +163,7 @@ struct lazy_k_init_params_params {
   uint64_t base;     /* added to every segment's offset */
   uint64_t seed;
   uint32_t segment_count, tile_count;
+  uint64_t sums; /* uint64_t[tile][2], written: of each tile's fingerprint; 0: none wanted */
 };
 
 /* The words of Philox4x32-10 blocks as they come: block b of the launch has counter (low + b, high). */

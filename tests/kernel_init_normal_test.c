@@ -19,8 +19,12 @@ static struct lazy_init_segment normal_segment(check_env *env, lazy_dtype dtype,
 /* Draws one segment to `out`, which has room for it. */
 static void draw(kernel_way way, struct lazy_init_segment *segment, uint64_t seed, void *out) {
   const struct lazy_k_init_params_params params = {
-      kernel_address(segment), kernel_address(out), seed, 1,
-      (uint32_t)((segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE)};
+      kernel_address(segment),
+      kernel_address(out),
+      seed,
+      1,
+      (uint32_t)((segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE),
+      0};
   kernel_ptx_lend(segment, sizeof *segment);
   kernel_run(way, "lazy_k_init_params", &params, seed);
   kernel_ptx_take_back(segment);

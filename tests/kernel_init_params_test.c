@@ -161,8 +161,8 @@ TEST_ON_IMAGES(kernel_init_params, large_launches_write_the_same) {
                                     .b = 1,
                                     .dtype = dtype,
                                     .rule = rule};
-      struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(large), check_random(env),
-                                                 1, TILES};
+      struct lazy_k_init_params_params params = {
+          kernel_address(&s), kernel_address(large), check_random(env), 1, TILES, 0};
       const size_t each = lazy_dtype_bytes((lazy_dtype)dtype);
       const kernel_way way = kernel_way_at(env, kernel_way_count(env) - 1);
       memset(large, 0xa5, (size_t)COUNT * 8);
@@ -196,8 +196,8 @@ TEST_ON_IMAGES(kernel_init_params, slices_are_the_whole_cut_up) {
                                   .b = 0.25,
                                   .dtype = dtypes[i / 2],
                                   .rule = i % 2 == 0 ? LAZY_INIT_UNIFORM : LAZY_INIT_NORMAL};
-    struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(whole), check_random(env),
-                                               1, (COUNT - 1) / LAZY_INIT_TILE + 1};
+    struct lazy_k_init_params_params params = {
+        kernel_address(&s), kernel_address(whole), check_random(env), 1, (COUNT - 1) / LAZY_INIT_TILE + 1, 0};
     const size_t each = lazy_dtype_bytes((lazy_dtype)s.dtype);
     kernel_ptx_lend(&s, sizeof s);
     kernel_run(kernel_way_at(env, 0), "lazy_k_init_params", &params, env->seed);
@@ -229,9 +229,12 @@ TEST_ON_IMAGES(kernel_init_params, uniform_stays_in_its_interval) {
                                 .b = 0.5,
                                 .dtype = 2,
                                 .rule = LAZY_INIT_UNIFORM};
-  const struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(values),
-                                                   check_random(env), 1,
-                                                   (COUNT + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE};
+  const struct lazy_k_init_params_params params = {kernel_address(&s),
+                                                   kernel_address(values),
+                                                   check_random(env),
+                                                   1,
+                                                   (COUNT + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE,
+                                                   0};
   kernel_ptx_lend(&s, sizeof s);
   kernel_run(kernel_way_at(env, kernel_way_count(env) - 1), "lazy_k_init_params", &params, 0);
   kernel_ptx_take_back(&s);
@@ -262,8 +265,8 @@ TEST_ON_IMAGES(kernel_init_params, converting_then_drawing_is_drawing_then_conve
                                 .b = 0.1,
                                 .dtype = 2,
                                 .rule = LAZY_INIT_UNIFORM};
-  struct lazy_k_init_params_params params = {kernel_address(&s), kernel_address(single), check_random(env), 1,
-                                             3};
+  struct lazy_k_init_params_params params = {
+      kernel_address(&s), kernel_address(single), check_random(env), 1, 3, 0};
   kernel_ptx_lend(&s, sizeof s);
   kernel_run(kernel_way_at(env, 0), "lazy_k_init_params", &params, 0);
   for (uint8_t dtype = LAZY_DTYPE_F16; dtype <= LAZY_DTYPE_BF16; dtype++) {
