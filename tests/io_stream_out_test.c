@@ -283,6 +283,61 @@ TEST_ON_DRIVERS(stream_out, refusals_leave_nothing) {
   lazy_context_close(context);
 }
 
+/* One fingerprint: while it is drawn, in shards, in parts that add up, in one file, of the files, of the
+   model's own memory; another seed has another. */
+TEST_ON_DRIVERS(stream_out, fingerprints_are_the_same_however_they_are_taken) {
+  const char *folder = new_folder(env);
+  char path[1024], text[LAZY_FINGERPRINT_TEXT_BYTES], wanted[LAZY_FINGERPRINT_TEXT_BYTES];
+  lazy_stream_out_options options = {.struct_size = sizeof options, .fingerprint = true, .one_file = true};
+  lazy_stream_out_result result;
+  lazy_fingerprint sum = {0, 0}, whole;
+  lazy_state *state;
+  streamed s = settle(env, mixed_text, 42, LAZY_DIMS(5, 9), LAZY_DTYPE_BF16);
+  snprintf(path, sizeof path, "%s/one", folder);
+  ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+  lazy_fingerprint_text(result.fingerprint, wanted);
+  ASSERT_OK(lazy_state_open(path, &state));
+  lazy_fingerprint entries[32];
+  ASSERT_OK(lazy_state_fingerprint(state, s.context, entries, &whole));
+  EXPECT_STREQ(lazy_fingerprint_text(whole, text), wanted);
+  for (size_t i = lazy_state_count(state); i-- > 0;) sum = lazy_fingerprint_add(entries[i], sum);
+  EXPECT_STREQ(lazy_fingerprint_text(sum, text), wanted);
+  lazy_state_release(state);
+
+  options = (lazy_stream_out_options){
+      .struct_size = sizeof options, .fingerprint = true, .shard_bytes = 700, .workers = 3};
+  snprintf(path, sizeof path, "%s/shards", folder);
+  ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+  EXPECT_STREQ(lazy_fingerprint_text(result.fingerprint, text), wanted);
+  options.parts = 2;
+  sum = (lazy_fingerprint){0, 0};
+  snprintf(path, sizeof path, "%s/parts", folder);
+  for (options.part = 0; options.part < 2; options.part++) {
+    ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+    sum = lazy_fingerprint_add(sum, result.fingerprint);
+    if (options.part > 0) continue;
+    lazy_fingerprint once = result.fingerprint; /* again, of shards that are there */
+    ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+    EXPECT_EQ(result.fingerprint.low, once.low);
+  }
+  EXPECT_STREQ(lazy_fingerprint_text(sum, text), wanted);
+
+  ASSERT_OK(lazy_module_state(s.model, &state));
+  ASSERT_OK(lazy_state_fingerprint(state, s.context, NULL, &whole)); /* draws all of it */
+  EXPECT_STREQ(lazy_fingerprint_text(whole, text), wanted);
+  lazy_state_release(state);
+  options = (lazy_stream_out_options){.struct_size = sizeof options, .fingerprint = true, .one_file = true};
+  snprintf(path, sizeof path, "%s/real", folder);
+  ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+  EXPECT_STREQ(lazy_fingerprint_text(result.fingerprint, text), wanted);
+  done(&s);
+
+  s = settle(env, mixed_text, 43, LAZY_DIMS(5, 9), LAZY_DTYPE_BF16);
+  ASSERT_OK(lazy_module_stream_out(s.model, path, &options, &result));
+  EXPECT_STRNE(lazy_fingerprint_text(result.fingerprint, text), wanted);
+  done(&s);
+}
+
 /* A driver call that fails, whichever: no directory, no leftovers, and the next try succeeds. */
 TEST_ON_FAULTS(stream_out, failures_leave_nothing) {
   const char *folder = new_folder(env);

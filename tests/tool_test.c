@@ -327,6 +327,52 @@ TEST(tool, init_streams_a_directory_out) {
   lazy_state_release(all);
 }
 
+TEST(tool, fingerprints_of_checkpoints) {
+  char one[512], shards[512], other[512], broken[600];
+  snprintf(one, sizeof one, "%s", check_path(env, "print.safetensors"));
+  snprintf(shards, sizeof shards, "%s", check_path(env, "print.shards"));
+  snprintf(other, sizeof other, "%s", check_path(env, "print.torch"));
+  outcome o = run(env, "init tools/models/lenet_300_100.txt -s 5 --fingerprint -o '%s'", one);
+  const char *at = strstr(o.out, " fingerprint=");
+  char drawn[33] = "";
+  ASSERT_TRUE(at != NULL);
+  snprintf(drawn, sizeof drawn, "%s", at + 13);
+  done(&o);
+  o = run(
+      env,
+      "init tools/models/lenet_300_100.txt -s 5 --fingerprint --json --shard-bytes 122KB --stream-out '%s'",
+      shards);
+  EXPECT_CONTAINS(o.out, drawn);
+  done(&o);
+  o = run(env, "init tools/models/lenet_300_100.txt -s 5 --stream torch-cpu -o '%s'", other);
+  EXPECT_EQ(o.code, 0);
+  done(&o);
+  o = run(env, "fingerprint '%s' '%s' '%s' --tensors", one, shards, other);
+  EXPECT_EQ(o.code, 0);
+  EXPECT_EQ(strncmp(o.out, drawn, 32), 0);
+  at = strstr(o.out, "print.shards\n");
+  ASSERT_TRUE(at != NULL);
+  while (at > o.out && at[-1] != '\n') at--;
+  EXPECT_EQ(strncmp(at, drawn, 32), 0);
+  EXPECT_CONTAINS(o.out, "    fc1.weight\n");
+  at = strstr(o.out, "print.torch\n");
+  ASSERT_TRUE(at != NULL);
+  while (at > o.out && at[-1] != '\n') at--;
+  EXPECT_NE(strncmp(at, drawn, 32), 0);
+  done(&o);
+  o = run(env, "fingerprint");
+  EXPECT_EQ(o.code, 2);
+  done(&o);
+  /* a shard that is gone; the other checkpoint is told all the same */
+  snprintf(broken, sizeof broken, "%s/model-00002-of-00003.safetensors", shards);
+  ASSERT_EQ(unlink(broken), 0);
+  o = run(env, "fingerprint '%s' '%s' --json", shards, one);
+  EXPECT_EQ(o.code, 4);
+  EXPECT_CONTAINS(o.err, "model-00002-of-00003.safetensors");
+  EXPECT_CONTAINS(o.out, drawn);
+  done(&o);
+}
+
 TEST(tool, a_failed_init_leaves_the_old_file_or_none) {
   char bad[512], path[512];
   snprintf(bad, sizeof bad, "%s", check_path(env, "bad.txt"));

@@ -30,6 +30,7 @@
 #include <lazyrt/class.h>
 #include <lazyrt/context.h>
 #include <lazyrt/dlpack.h>
+#include <lazyrt/fingerprint.h>
 #include <lazyrt/graph.h>
 #include <lazyrt/hook.h>
 #include <lazyrt/init.h>

@@ -58,6 +58,11 @@ LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path,
 
 /* ---- checkpoints larger than memory ---- */
 
+/* See fingerprint.h. */
+typedef struct lazy_fingerprint {
+  uint64_t high, low;
+} lazy_fingerprint;
+
 #define LAZY_SHARD_BYTES ((uint64_t)5000000000)
 typedef struct lazy_stream_out_options {
   size_t struct_size;
@@ -68,13 +73,15 @@ typedef struct lazy_stream_out_options {
   uint32_t part, parts;
   const char *const *metadata_keys, *const *metadata_values; /* of every shard */
   size_t metadata_count;
+  bool fingerprint; /* of what this call has written, taken while it is drawn */
   bool one_file; /* `path` is a file, what lazy_state_save would write there; the sizes above do not count */
 } lazy_stream_out_options;
 
 typedef struct lazy_stream_out_result {
   size_t shard_count;
-  uint64_t data_bytes; /* of all tensors of all shards */
-  bool published;      /* false: other parts are not done */
+  uint64_t data_bytes;          /* of all tensors of all shards */
+  lazy_fingerprint fingerprint; /* where it was asked for; parts add up to the whole */
+  bool published;               /* false: other parts are not done */
 } lazy_stream_out_result;
 
 /* Writes the module's state as a directory of safetensors files, model-00001-of-00014.safetensors and so on,

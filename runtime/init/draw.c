@@ -102,7 +102,8 @@ lazy_status lazyi_init_draw(const lazyi_launcher *launcher, lazyi_staging *stagi
                                                    .base = job->base,
                                                    .seed = job->seed,
                                                    .segment_count = summary->segment_count,
-                                                   .tile_count = summary->tile_count};
+                                                   .tile_count = summary->tile_count,
+                                                   .sums = job->sums};
   return lazyi_launch(launcher, LAZYI_KERNEL_INIT_PARAMS, lazyi_launch_grid(launcher, summary->tile_count, 1),
                       LAZYI_LAUNCH_BLOCK, &params, stream);
 }

@@ -27,6 +27,7 @@ typedef struct lazyi_init_job {
   lazy_driver_address base;
   uint64_t seed;                    /* of the keyed stream */
   lazy_stream stream;               /* the one the tickets were made for */
+  uint64_t sums;                    /* where the device's tiles leave their fingerprints' sums; 0: nowhere */
   lazyi_torch_generator *generator; /* of the torch streams; moves on as PyTorch's would. NULL for keyed */
 } lazyi_init_job;
 

@@ -50,6 +50,10 @@ static lazy_status lay_out(lazyi_stream_out *out, const lazy_stream_out_options 
   LAZY_TRY(lazyi_shards_lay_out(out->state, shard_bytes, options->metadata_keys, options->metadata_values,
                                 options->metadata_count, &out->layout));
   LAZY_TRY(make_segments(out));
+  if (options->fingerprint) {
+    out->sums = lazyi_memory_calloc(out->state->entries.count + 1, sizeof *out->sums);
+    LAZYI_TRY_ALLOC(out->sums);
+  }
   return make_files(out);
 }
 
@@ -66,6 +70,7 @@ lazy_status lazyi_stream_out_open(lazy_module *module, const lazy_stream_out_opt
 }
 
 void lazyi_stream_out_close(lazyi_stream_out *out) {
+  lazyi_memory_free(out->sums);
   for (size_t i = 0; out->files != NULL && i < out->layout.shards.count; i++)
     lazyi_memory_free(out->files[i].head);
   lazyi_memory_free(out->files);
@@ -84,20 +89,29 @@ lazy_status lazyi_stream_drawer_open(const lazyi_stream_out *out, lazyi_stream_d
       LAZYI_DRIVER(&core->device, stream_create, &drawer.stream, LAZY_DRIVER_STREAM_NON_BLOCKING);
   if (status == LAZY_STATUS_OK)
     status = lazyi_arena_alloc(&core->arena, BUFFER_BYTES, drawer.stream, NULL, &drawer.buffer);
+  if (status == LAZY_STATUS_OK && out->sums != NULL)
+    status = lazyi_summer_open(core, drawer.stream, out->sums, &drawer.summer);
   if (status == LAZY_STATUS_OK) *out_drawer = drawer;
   else lazyi_stream_drawer_close(&drawer);
   return status;
 }
 
-void lazyi_stream_drawer_rest(lazyi_stream_drawer *drawer) {
+static void release_arrays(lazyi_stream_drawer *drawer) {
   for (size_t i = 0; i < drawer->arrays.count; i++) lazy_array_release(drawer->arrays.at[i]);
   drawer->arrays.count = 0;
+}
+
+lazy_status lazyi_stream_drawer_rest(lazyi_stream_drawer *drawer) {
+  lazy_status status = drawer->out->sums != NULL ? lazyi_summer_settle(&drawer->summer) : LAZY_STATUS_OK;
+  release_arrays(drawer);
+  return status;
 }
 
 void lazyi_stream_drawer_close(lazyi_stream_drawer *drawer) {
   lazyi_core *core = drawer->out->context->core;
   if (drawer->stream != NULL) (void)core->device.driver->stream_synchronize(drawer->stream);
-  lazyi_stream_drawer_rest(drawer);
+  release_arrays(drawer);
+  if (drawer->summer.core != NULL) lazyi_summer_close(&drawer->summer);
   if (drawer->buffer.bytes != 0) lazyi_arena_free(&core->arena, drawer->buffer, drawer->stream);
   if (drawer->stream != NULL) (void)core->device.driver->stream_destroy(drawer->stream);
   lazyi_vector_deinit(&drawer->segments);
@@ -106,6 +120,36 @@ void lazyi_stream_drawer_close(lazyi_stream_drawer *drawer) {
 }
 
 /* ---- bytes ---- */
+
+static uint32_t tiles_of(const struct lazy_init_segment *segment) {
+  if (segment->rule == LAZY_INIT_NONE) return 0;
+  return (uint32_t)((segment->count + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE);
+}
+
+/* Tiles are summed by the launch that draws them; what nothing draws, by one more. */
+static lazy_status draw_gathered(lazyi_stream_drawer *drawer) {
+  const size_t count = drawer->segments.count;
+  const lazy_driver_address base = drawer->buffer.address;
+  uint64_t sums = 0;
+  uint32_t tiles = 0;
+  if (drawer->out->sums != NULL) {
+    for (size_t i = 0; i < count; i++) tiles += tiles_of(&drawer->segments.at[i]);
+    LAZY_TRY(lazyi_summer_reserve(&drawer->summer, tiles, &sums));
+  }
+  LAZY_TRY(lazyi_draw_segments(drawer->out->context, drawer->segments.at, count, base, sums, drawer->stream));
+  if (drawer->out->sums == NULL) return LAZY_STATUS_OK;
+  for (size_t i = 0; i < count; i++)
+    LAZY_TRY(lazyi_summer_claim(&drawer->summer, drawer->wanted.at[i].entry,
+                                drawer->segments.at[i].first_tile, tiles_of(&drawer->segments.at[i])));
+  lazyi_summer_advance(&drawer->summer, tiles);
+  for (size_t i = 0; i < count; i++) {
+    const struct lazy_init_segment *segment = &drawer->segments.at[i];
+    if (segment->rule == LAZY_INIT_NONE)
+      LAZY_TRY(lazyi_summer_add(&drawer->summer, drawer->wanted.at[i].entry, (lazy_dtype)segment->dtype,
+                                base + segment->offset, segment->from, segment->count));
+  }
+  return LAZY_STATUS_OK;
+}
 
 /* Draws what was gathered, and passes it on. Values that nothing draws are zero: files have no leftovers. */
 static lazy_status flush(lazyi_stream_drawer *drawer, lazyi_stream_sink *sink) {
@@ -117,8 +161,7 @@ static lazy_status flush(lazyi_stream_drawer *drawer, lazyi_stream_sink *sink) {
   if (empty)
     LAZY_TRY(LAZYI_DRIVER(&core->device, memset_d8_async, drawer->buffer.address, 0, drawer->used,
                           drawer->stream));
-  LAZY_TRY(lazyi_draw_segments(drawer->out->context, drawer->segments.at, count, drawer->buffer.address,
-                               drawer->stream));
+  LAZY_TRY(draw_gathered(drawer));
   for (size_t i = 0; i < count; i++)
     LAZY_TRY(sink->put_device(
         sink, drawer->buffer.address + drawer->segments.at[i].offset + drawer->wanted.at[i].skip,
@@ -128,8 +171,9 @@ static lazy_status flush(lazyi_stream_drawer *drawer, lazyi_stream_sink *sink) {
 }
 
 /* Bytes [begin, end) of a tensor that is drawn: whole elements around them, in as many pieces as it takes. */
-static lazy_status draw_tensor(lazyi_stream_drawer *drawer, const struct lazy_init_segment *whole,
-                               uint64_t begin, uint64_t end, lazyi_stream_sink *sink) {
+static lazy_status draw_tensor(lazyi_stream_drawer *drawer, size_t entry, uint64_t begin, uint64_t end,
+                               lazyi_stream_sink *sink) {
+  const struct lazy_init_segment *whole = &drawer->out->segments[entry];
   const size_t each = lazy_dtype_bytes((lazy_dtype)whole->dtype);
   const uint64_t last = (end - 1) / each + 1;
   for (uint64_t from = begin / each / 4 * 4; from < last;) {
@@ -146,7 +190,8 @@ static lazy_status draw_tensor(lazyi_stream_drawer *drawer, const struct lazy_in
     const uint64_t at = from * each, stop = at + count * each;
     const size_t skip = begin > at ? (size_t)(begin - at) : 0;
     LAZY_TRY(lazyi_vector_push(&drawer->segments, segment));
-    lazyi_stream_wanted wanted = {.skip = skip, .take = (size_t)((end < stop ? end : stop) - at) - skip};
+    lazyi_stream_wanted wanted = {
+        .entry = entry, .skip = skip, .take = (size_t)((end < stop ? end : stop) - at) - skip};
     LAZY_TRY(lazyi_vector_push(&drawer->wanted, wanted));
     drawer->used += (count * each + LAZY_PARAM_ALIGNMENT - 1) / LAZY_PARAM_ALIGNMENT * LAZY_PARAM_ALIGNMENT;
     from += count;
@@ -155,9 +200,10 @@ static lazy_status draw_tensor(lazyi_stream_drawer *drawer, const struct lazy_in
 }
 
 /* Bytes [begin, end) of a parameter that has values. */
-static lazy_status copy_tensor(lazyi_stream_drawer *drawer, lazy_param *param, uint64_t begin, uint64_t end,
+static lazy_status copy_tensor(lazyi_stream_drawer *drawer, size_t entry, uint64_t begin, uint64_t end,
                                lazyi_stream_sink *sink) {
   lazyi_core *core = drawer->out->context->core;
+  lazy_param *param = drawer->out->state->entries.at[entry].param;
   lazy_array *array, *contiguous;
   LAZY_TRY(flush(drawer, sink));
   LAZY_TRY(lazyi_vector_reserve(&drawer->arrays, 1));
@@ -167,6 +213,13 @@ static lazy_status copy_tensor(lazyi_stream_drawer *drawer, lazy_param *param, u
   LAZY_TRY(status);
   drawer->arrays.at[drawer->arrays.count++] = contiguous;
   LAZY_TRY(lazyi_core_order(core, core->stream, drawer->stream));
+  if (drawer->out->sums != NULL) {
+    int64_t count;
+    size_t bytes;
+    LAZY_TRY(lazyi_array_measure(&contiguous->shape, contiguous->dtype, &count, &bytes));
+    LAZY_TRY(
+        lazyi_summer_add(&drawer->summer, entry, contiguous->dtype, contiguous->address, 0, (uint64_t)count));
+  }
   return sink->put_device(sink, contiguous->address + begin, (size_t)(end - begin));
 }
 
@@ -184,10 +237,9 @@ lazy_status lazyi_stream_draw(lazyi_stream_drawer *drawer, size_t shard, uint64_
     const uint64_t from = begin > first ? begin : first, to = end < last ? end : last;
     if (from >= to) continue;
     const size_t entry = layout->entries.at[i];
-    lazy_status status =
-        out->segments[entry].dtype != 0
-            ? draw_tensor(drawer, &out->segments[entry], from - first, to - first, sink)
-            : copy_tensor(drawer, out->state->entries.at[entry].param, from - first, to - first, sink);
+    lazy_status status = out->segments[entry].dtype != 0
+                             ? draw_tensor(drawer, entry, from - first, to - first, sink)
+                             : copy_tensor(drawer, entry, from - first, to - first, sink);
     if (status != LAZY_STATUS_OK) return lazy_status_annotate(status, "'%s'", tensor->key);
   }
   return flush(drawer, sink);
@@ -219,6 +271,6 @@ lazy_status lazyi_stream_read(lazyi_stream_drawer *drawer, size_t shard, uint64_
   memory_sink memory = {
       {put_memory, put_memory_device}, drawer->out->context->core, drawer->stream, out_bytes};
   lazy_status status = lazyi_stream_draw(drawer, shard, begin, begin + bytes, &memory.base);
-  lazyi_stream_drawer_rest(drawer);
-  return status;
+  lazy_status rested = lazyi_stream_drawer_rest(drawer);
+  return status == LAZY_STATUS_OK ? rested : status;
 }

@@ -5,6 +5,7 @@
 #ifndef LAZYI_IO_STREAM_OUT_H
 #define LAZYI_IO_STREAM_OUT_H
 
+#include "runtime/io/fingerprint.h"
 #include "runtime/io/shards.h"
 #include "runtime/tensor/core.h"
 
@@ -21,6 +22,7 @@ typedef struct lazyi_stream_out {
   struct lazy_init_segment *segments; /* like the state's entries; a dtype of 0: it has values already */
   lazyi_shards layout;
   lazyi_stream_file *files; /* like the layout's shards */
+  lazyi_sums *sums;         /* like the entries; NULL: no fingerprint is wanted */
   uint64_t digest;          /* of everything that the files follow from */
 } lazyi_stream_out;
 
@@ -32,6 +34,7 @@ void lazyi_stream_out_close(lazyi_stream_out *stream);
 
 /* Bytes of a segment that are wanted. */
 typedef struct lazyi_stream_wanted {
+  size_t entry;
   size_t skip, take;
 } lazyi_stream_wanted;
 
@@ -40,18 +43,20 @@ typedef struct lazyi_stream_drawer {
   const lazyi_stream_out *out;
   lazy_driver_stream stream;
   lazyi_block buffer;
+  lazyi_summer summer;                             /* where a fingerprint is wanted */
   LAZYI_VECTOR(struct lazy_init_segment) segments; /* being gathered for one launch */
   LAZYI_VECTOR(lazyi_stream_wanted) wanted;        /* like segments */
   size_t used;                                     /* bytes of the buffer */
   LAZYI_VECTOR(lazy_array *) arrays;               /* held while something downloads from them */
 } lazyi_stream_drawer;
 
-/* The device's context must be current from open to close. */
+/* The device's context must be current from open to close. Sums are of what goes by in whole tensors: what is
+   read from the middle of one spoils them. */
 LAZY_MUST_USE lazy_status lazyi_stream_drawer_open(const lazyi_stream_out *out,
                                                    lazyi_stream_drawer *out_drawer);
 void lazyi_stream_drawer_close(lazyi_stream_drawer *drawer);
-/* Lets go of arrays; what downloads from them must be done. */
-void lazyi_stream_drawer_rest(lazyi_stream_drawer *drawer);
+/* Brings the sums home, and lets go of arrays; what downloads from them must be done. */
+LAZY_MUST_USE lazy_status lazyi_stream_drawer_rest(lazyi_stream_drawer *drawer);
 
 /* Where bytes go. Device memory is the drawer's until what `put_device` queues on the drawer's stream is
    done. */

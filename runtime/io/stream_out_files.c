@@ -58,8 +58,26 @@ static lazy_status write_shard(lazyi_stream_drawer *drawer, size_t shard, const 
   lazy_status status = lazyi_stream_draw(drawer, shard, 0, out->files[shard].bytes, &file.base);
   if (status == LAZY_STATUS_OK) status = lazyi_file_writer_commit(&file.writer);
   lazyi_file_writer_close(&file.writer);
-  lazyi_stream_drawer_rest(drawer);
-  return status;
+  lazy_status rested = lazyi_stream_drawer_rest(drawer);
+  return status == LAZY_STATUS_OK ? rested : status;
+}
+
+static lazy_status put_nowhere(lazyi_stream_sink *sink, const void *bytes, size_t count) {
+  (void)sink, (void)bytes, (void)count;
+  return LAZY_STATUS_OK;
+}
+
+static lazy_status put_nowhere_device(lazyi_stream_sink *sink, lazy_driver_address address, size_t count) {
+  (void)sink, (void)address, (void)count;
+  return LAZY_STATUS_OK;
+}
+
+/* A shard that is there already is drawn for its fingerprint alone. */
+static lazy_status only_sum(lazyi_stream_drawer *drawer, size_t shard) {
+  lazyi_stream_sink nowhere = {put_nowhere, put_nowhere_device};
+  if (drawer->out->sums == NULL) return LAZY_STATUS_OK;
+  LAZY_TRY(lazyi_stream_draw(drawer, shard, 0, drawer->out->files[shard].bytes, &nowhere));
+  return lazyi_stream_drawer_rest(drawer);
 }
 
 /* Files appear whole: one of the right size was finished, by this run or one before it. */
@@ -82,7 +100,7 @@ static lazy_status fill_shards(job *j, lazyi_stream_drawer *drawer) {
     char *path;
     bool finished;
     LAZY_TRY(is_finished(j, shard, &path, &finished));
-    lazy_status status = finished ? LAZY_STATUS_OK : write_shard(drawer, shard, path);
+    lazy_status status = finished ? only_sum(drawer, shard) : write_shard(drawer, shard, path);
     lazyi_memory_free(path);
     LAZY_TRY(status);
   }
@@ -250,6 +268,21 @@ static lazy_status make(job *j, const char *path, uint32_t workers, lazy_stream_
   return status;
 }
 
+/* Of the shards that were this call's. */
+static lazy_fingerprint fingerprint_of(const lazyi_stream_out *out, uint32_t part, uint32_t parts) {
+  lazy_fingerprint whole = {0, 0};
+  for (size_t i = part; i < out->layout.shards.count; i += parts) {
+    const lazyi_shard *shard = &out->layout.shards.at[i];
+    for (size_t t = 0; t < shard->entries.count; t++) {
+      const lazyi_safetensors_tensor *tensor = &shard->header.tensors.at[t];
+      const lazy_spec spec = {tensor->dtype, tensor->shape};
+      whole = lazy_fingerprint_add(
+          whole, lazyi_fingerprint_of(tensor->key, &spec, &out->sums[shard->entries.at[t]]));
+    }
+  }
+  return whole;
+}
+
 static lazy_status make_one_file(const lazyi_stream_out *out, const char *path,
                                  lazy_stream_out_result *out_result) {
   const lazyi_core *core = out->context->core;
@@ -282,6 +315,9 @@ lazy_status lazy_module_stream_out(lazy_module *module, const char *path,
                                    .data_bytes = out.layout.data_bytes};
   status = options->one_file ? make_one_file(&out, path, &result)
                              : make(&j, path, options->workers != 0 ? options->workers : 1, &result);
+  if (status == LAZY_STATUS_OK && options->fingerprint)
+    result.fingerprint =
+        options->one_file ? fingerprint_of(&out, 0, 1) : fingerprint_of(&out, options->part, parts);
   lazyi_memory_free(j.directory);
   lazyi_memory_free(j.staging);
   lazyi_stream_out_close(&out);

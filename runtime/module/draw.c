@@ -42,7 +42,7 @@ static lazy_status place(struct lazy_init_segment *segment, size_t index,
 
 /* The context's generator of the torch streams moves on only if everything was queued. */
 static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *answer, uint64_t base,
-                              lazy_driver_stream stream) {
+                              uint64_t sums, lazy_driver_stream stream) {
   lazyi_core *core = context->core;
   lazyi_torch_generator *generator = NULL, before;
   if (context->stream != LAZY_STREAM_KEYED) {
@@ -53,6 +53,7 @@ static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *a
                               .base = base,
                               .seed = context->seed,
                               .stream = context->stream,
+                              .sums = sums,
                               .generator = generator};
   lazy_status status = lazyi_init_draw(&core->launcher, &core->staging, &job, stream);
   if (status != LAZY_STATUS_OK && generator != NULL) *generator = before;
@@ -60,7 +61,7 @@ static lazy_status queue_draw(lazy_context *context, const lazyi_shape_answer *a
 }
 
 static lazy_status launch(lazy_context *context, const struct lazy_init_segment *segments, size_t count,
-                          const struct lazy_infer_summary *summary, uint64_t base,
+                          const struct lazy_infer_summary *summary, uint64_t base, uint64_t sums,
                           lazy_driver_stream stream) {
   lazyi_core *core = context->core;
   lazyi_shape_answer answer = {.summary = *summary, .segments = segments};
@@ -71,7 +72,7 @@ static lazy_status launch(lazy_context *context, const struct lazy_init_segment 
     answer.device_segments = table.address;
     status = lazyi_staging_upload(&core->staging, table.address, segments, count * sizeof *segments, stream);
   }
-  if (status == LAZY_STATUS_OK) status = queue_draw(context, &answer, base, stream);
+  if (status == LAZY_STATUS_OK) status = queue_draw(context, &answer, base, sums, stream);
   lazyi_arena_free(&core->arena, table, stream);
   return status;
 }
@@ -90,7 +91,7 @@ lazy_status lazyi_draw(lazy_context *context, lazy_param *const *params, size_t 
   if (status == LAZY_STATUS_OK) status = lazyi_extent_create(context, summary.extent_bytes, &extent, &base);
   if (status == LAZY_STATUS_OK) status = lazyi_core_enter(context->core);
   if (status == LAZY_STATUS_OK) {
-    status = launch(context, segments, count, &summary, base, context->core->stream);
+    status = launch(context, segments, count, &summary, base, 0, context->core->stream);
     lazyi_core_leave(context->core);
   }
   for (size_t i = 0; i < count && status == LAZY_STATUS_OK; i++)
@@ -109,8 +110,8 @@ lazy_status lazyi_draw_segment(lazy_param *param, struct lazy_init_segment *out_
 }
 
 lazy_status lazyi_draw_segments(lazy_context *context, struct lazy_init_segment *segments, size_t count,
-                                uint64_t base, lazy_driver_stream stream) {
+                                uint64_t base, uint64_t sums, lazy_driver_stream stream) {
   struct lazy_infer_summary summary = {0};
   for (size_t i = 0; i < count; i++) LAZY_TRY(place(&segments[i], i, &summary));
-  return launch(context, segments, count, &summary, base, stream);
+  return launch(context, segments, count, &summary, base, sums, stream);
 }

@@ -12,8 +12,10 @@ LAZY_MUST_USE lazy_status lazyi_draw(lazy_context *context, lazy_param *const *p
    4) and `count` draws a slice. UNSUPPORTED under a torch stream, where a value depends on all before it. */
 LAZY_MUST_USE lazy_status lazyi_draw_segment(lazy_param *param, struct lazy_init_segment *out_segment);
 /* Draws segments at `base`, one after the other, each aligned to LAZY_PARAM_ALIGNMENT: sets their offsets,
-   queues it on `stream` and returns. The device's context must be current. Any thread. */
+   queues it on `stream` and returns. Tiles leave their fingerprints' sums at `sums`, from each segment's
+   first_tile on; 0 for none. The device's context must be current. Any thread. */
 LAZY_MUST_USE lazy_status lazyi_draw_segments(lazy_context *context, struct lazy_init_segment *segments,
-                                              size_t count, uint64_t base, lazy_driver_stream stream);
+                                              size_t count, uint64_t base, uint64_t sums,
+                                              lazy_driver_stream stream);
 
 #endif

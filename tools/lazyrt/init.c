@@ -6,7 +6,6 @@
 
 enum { CELL_BYTES = 256 };
 
-/* Of --stream-out; shard_count 0: a file was written. */
 static lazy_status save(const tool_options *options, const tool_model *model, const lazy_state *state,
                         lazy_stream_out_result *out_result) {
   char version[32], seed[32];
@@ -16,7 +15,11 @@ static lazy_status save(const tool_options *options, const tool_model *model, co
   const char *const keys[] = {"format", "lazyrt", "seed", "stream", "dtype"};
   const char *const values[] = {"pt", version, seed, lazy_stream_name(options->stream),
                                 lazy_dtype_name(dtype)};
-  if (!tool_streams(options)) return lazy_state_save(state, options->output, keys, values, 5);
+  if (!tool_streams(options)) {
+    LAZY_TRY(lazy_state_save(state, options->output, keys, values, 5));
+    if (!options->fingerprint) return LAZY_STATUS_OK;
+    return lazy_state_fingerprint(state, model->context, NULL, &out_result->fingerprint);
+  }
   const bool one_file = options->stream_out == NULL;
   const lazy_stream_out_options out = {.struct_size = sizeof out,
                                        .shard_bytes = options->shard_bytes,
@@ -26,12 +29,10 @@ static lazy_status save(const tool_options *options, const tool_model *model, co
                                        .metadata_keys = keys,
                                        .metadata_values = values,
                                        .metadata_count = 5,
+                                       .fingerprint = options->fingerprint,
                                        .one_file = one_file};
-  lazy_stream_out_result result;
-  LAZY_TRY(
-      lazy_module_stream_out(model->module, one_file ? options->output : options->stream_out, &out, &result));
-  if (!one_file) *out_result = result;
-  return LAZY_STATUS_OK;
+  return lazy_module_stream_out(model->module, one_file ? options->output : options->stream_out, &out,
+                                out_result);
 }
 
 static uint64_t count_elements(const lazy_shape *shape) {
@@ -44,10 +45,12 @@ typedef struct totals {
   uint64_t elements, bytes;
 } totals;
 
-static bool print_text(const tool_model *model, const char *output, const lazy_state *state,
+static bool print_text(const tool_options *options, const tool_model *model, const lazy_state *state,
                        const lazy_stream_out_result *streamed) {
   static const char *const headings[] = {"Key", "Tensor", "Elements", "Bytes"};
+  const char *output = options->stream_out != NULL ? options->stream_out : options->output;
   totals sum = {0, 0};
+  char fingerprint[LAZY_FINGERPRINT_TEXT_BYTES];
   char tensor[CELL_BYTES], count[CELL_BYTES], bytes[CELL_BYTES];
   table t = table_make(4, headings, "llrr");
   for (size_t i = 0; i < lazy_state_count(state); i++) {
@@ -67,10 +70,12 @@ static bool print_text(const tool_model *model, const char *output, const lazy_s
   printf("%s%s%s  from %s\n\n", text_bold(), output, text_plain(), model->path);
   if (!table_print(&t, stdout)) return false;
   printf("\nlazyrt: OK model=%s %s=%s tensors=%zu parameters=%" PRIu64 " data_bytes=%" PRIu64, model->path,
-         streamed->shard_count != 0 ? "directory" : "file", output, lazy_state_count(state), sum.elements,
+         options->stream_out != NULL ? "directory" : "file", output, lazy_state_count(state), sum.elements,
          sum.bytes);
-  if (streamed->shard_count != 0)
+  if (options->stream_out != NULL)
     printf(" shards=%zu published=%s", streamed->shard_count, streamed->published ? "yes" : "not-yet");
+  if (options->fingerprint)
+    printf(" fingerprint=%s", lazy_fingerprint_text(streamed->fingerprint, fingerprint));
   printf("\n");
   return true;
 }
@@ -90,9 +95,9 @@ static bool print_json(const tool_options *options, const tool_model *model, con
     json_object_set_new(tensor, "shape", shape);
     json_array_append_new(tensors, tensor);
   }
-  char seed[32];
+  char seed[32], fingerprint[LAZY_FINGERPRINT_TEXT_BYTES];
   snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
-  if (streamed->shard_count == 0) {
+  if (options->stream_out == NULL) {
     json_object_set_new(document, "file", json_text(options->output));
   } else {
     json_object_set_new(document, "directory", json_text(options->stream_out));
@@ -102,6 +107,9 @@ static bool print_json(const tool_options *options, const tool_model *model, con
   /* A string: JSON's numbers are doubles to many readers, and a seed has 64 bits. */
   json_object_set_new(document, "seed", json_text(seed));
   json_object_set_new(document, "stream", json_text(lazy_stream_name(options->stream)));
+  if (options->fingerprint)
+    json_object_set_new(document, "fingerprint",
+                        json_text(lazy_fingerprint_text(streamed->fingerprint, fingerprint)));
   json_object_set_new(document, "tensors", tensors);
   json_object_set_new(document, "result", json_of_model(model));
   return json_print(document, stdout);
@@ -127,10 +135,8 @@ static enum tool_exit save_and_tell(const tool_options *options, tool_model *mod
   status = save(options, model, state, &streamed);
   enum tool_exit code = TOOL_OK;
   if (status != LAZY_STATUS_OK) code = fail(options, status);
-  else if (!(options->json
-                 ? print_json(options, model, state, &streamed)
-                 : print_text(model, options->stream_out != NULL ? options->stream_out : options->output,
-                              state, &streamed)))
+  else if (!(options->json ? print_json(options, model, state, &streamed)
+                           : print_text(options, model, state, &streamed)))
     code = TOOL_IO;
   lazy_state_release(state);
   return code;

@@ -15,6 +15,9 @@ static const char help[] =
     "      The same, and writes the initial values as a checkpoint.\n"
     "  lazyrt init MODEL --stream-out DIRECTORY [--shard-bytes SIZE] [--workers N] [--part K/N] [...]\n"
     "      The same in shards with an index, for a model of any size in bounded memory.\n"
+    "  lazyrt fingerprint CHECKPOINT... [--tensors] [--json]\n"
+    "      Of files, or directories with an index: 128 bits of keys, dtypes, shapes and values; the same\n"
+    "      for the same tensors, in one file or in shards. --tensors: one line for each tensor, too.\n"
     "  lazyrt devices\n"
     "      Lists what --device takes here.\n"
     "\n"
@@ -29,6 +32,7 @@ static const char help[] =
     "      --workers N                   threads, each at a shard of its own; default 1\n"
     "      --part K/N                    writes every N-th shard from the K-th on; the call that finds\n"
     "                                    all others there publishes the directory\n"
+    "      --fingerprint                 of what init writes, taken while it is drawn\n"
     "  -s, --seed S                      0 to 2^64-1; default 0\n"
     "      --stream STREAM               keyed (default), torch-cpu, torch-cpu-fma\n"
     "      --dtype DTYPE                 f32 (default), f16, bf16, f64\n"
@@ -43,7 +47,10 @@ static const char help[] =
 static const struct {
   const char *name;
   enum tool_exit (*run)(const tool_options *options);
-} commands[] = {{"dry-run", tool_dry_run}, {"init", tool_init}, {"devices", tool_devices}};
+} commands[] = {{"dry-run", tool_dry_run},
+                {"init", tool_init},
+                {"fingerprint", tool_fingerprint},
+                {"devices", tool_devices}};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static enum tool_exit unknown_command(const char *word) {

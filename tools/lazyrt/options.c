@@ -16,6 +16,8 @@ enum option {
   SHARD_BYTES,
   WORKERS,
   PART,
+  FINGERPRINT,
+  TENSORS,
   JSON,
   QUIET,
   HELP,
@@ -36,6 +38,8 @@ static const struct {
     [SHARD_BYTES] = {"--shard-bytes", 0, true},
     [WORKERS] = {"--workers", 0, true},
     [PART] = {"--part", 0, true},
+    [FINGERPRINT] = {"--fingerprint", 0, false},
+    [TENSORS] = {"--tensors", 0, false},
     [JSON] = {"--json", 0, false},
     [QUIET] = {"--quiet", 'q', false},
     [HELP] = {"--help", 'h', false},
@@ -133,6 +137,8 @@ static enum tool_exit set_option(tool_options *options, enum option option, cons
     case PART:
       if (read_part(value, options)) return TOOL_OK;
       return COMPLAIN("--part %s: wanted K/N, from 1/N to N/N", value);
+    case FINGERPRINT: options->fingerprint = true; return TOOL_OK;
+    case TENSORS: options->tensors = true; return TOOL_OK;
     case JSON: options->json = true; return TOOL_OK;
     case QUIET: options->quiet = true; return TOOL_OK;
     case HELP: options->help = true; return TOOL_OK;

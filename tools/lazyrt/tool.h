@@ -37,7 +37,7 @@ typedef struct tool_options {
   lazy_dtype dtype;
   lazy_stream stream;
   uint64_t seed;
-  bool json, quiet, help;
+  bool json, quiet, help, fingerprint, tensors;
 } tool_options;
 
 /* Reads what follows the command; complains on stderr and returns TOOL_USAGE. `models` has room for every
@@ -77,6 +77,7 @@ void tool_model_close(tool_model *model);
 
 enum tool_exit tool_dry_run(const tool_options *options);
 enum tool_exit tool_init(const tool_options *options);
+enum tool_exit tool_fingerprint(const tool_options *options);
 enum tool_exit tool_devices(const tool_options *options);
 
 #endif
