@@ -45,7 +45,7 @@ static lazy_status draw(const workbench *rig, uint8_t rule) {
   const uint32_t tiles = (COUNT + LAZY_INIT_TILE - 1) / LAZY_INIT_TILE;
   const struct lazy_init_segment segment = {
       .count = COUNT, .path_hash = 7, .b = 0.5, .dtype = LAZY_DTYPE_F32, .rule = rule};
-  struct lazy_k_init_params_params params = {rig->table, rig->memory, 1, 1, tiles};
+  struct lazy_k_init_params_params params = {rig->table, rig->memory, 1, 1, tiles, 0};
   LAZY_TRY(LAZYI_DRIVER(&rig->device, memcpy_htod_async, rig->table, &segment, sizeof segment, rig->stream));
   LAZY_TRY(lazyi_launch(&rig->launcher, LAZYI_KERNEL_INIT_PARAMS, lazyi_launch_grid(&rig->launcher, tiles, 1),
                         LAZYI_LAUNCH_BLOCK, &params, rig->stream));

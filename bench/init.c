@@ -40,7 +40,7 @@ static void rig_close(workbench *rig) {
 }
 
 static lazy_status draw(const workbench *rig, uint32_t tiles) {
-  struct lazy_k_init_params_params params = {rig->table, rig->memory, 1, 1, tiles};
+  struct lazy_k_init_params_params params = {rig->table, rig->memory, 1, 1, tiles, 0};
   LAZY_TRY(lazyi_launch(&rig->launcher, LAZYI_KERNEL_INIT_PARAMS, lazyi_launch_grid(&rig->launcher, tiles, 1),
                         LAZYI_LAUNCH_BLOCK, &params, rig->stream));
   return LAZYI_DRIVER(&rig->device, stream_synchronize, rig->stream);

@@ -34,8 +34,8 @@ static void draw(bench_state *state, uint8_t rule, lazy_dtype dtype, double a) {
   unsigned char *memory = aligned_alloc(256, CACHED_BYTES);
   struct lazy_init_segment segment = {
       .count = count, .path_hash = 7, .a = a, .b = 0.02, .dtype = (uint8_t)dtype, .rule = rule};
-  const struct lazy_k_init_params_params params = {(uintptr_t)&segment, (uintptr_t)memory, 42, 1,
-                                                   (uint32_t)(count / LAZY_INIT_TILE)};
+  const struct lazy_k_init_params_params params = {
+      (uintptr_t)&segment, (uintptr_t)memory, 42, 1, (uint32_t)(count / LAZY_INIT_TILE), 0};
   memset(memory, 0xff, CACHED_BYTES);
   kernel->run(&params, &whole_grid);
   BENCH_CHECK(state, memory[0] != 0xff || memory[1] != 0xff);
@@ -74,8 +74,8 @@ BENCH_OVER(two_thousand_segments_of_four, 2, 3, 4) {
                                              .first_tile = i,
                                              .dtype = LAZY_DTYPE_F32,
                                              .rule = LAZY_INIT_UNIFORM};
-  const struct lazy_k_init_params_params params = {(uintptr_t)segments, (uintptr_t)memory, 42, SEGMENTS,
-                                                   SEGMENTS};
+  const struct lazy_k_init_params_params params = {
+      (uintptr_t)segments, (uintptr_t)memory, 42, SEGMENTS, SEGMENTS, 0};
   while (bench_next(state)) {
     kernel->run(&params, &whole_grid);
     bench_keep(memory);

@@ -1,7 +1,4 @@
 /* lazy_plan: what a call of the model would be, one row per call of a module, and the memory it takes. */
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/graph/graph.h"
@@ -18,17 +15,30 @@ typedef struct reporter {
 
 /* ---- words ---- */
 
-/* NULL if memory ran out. */
-static const char *text(lazy_plan *plan, const char *format, ...) LAZY_PRINTF(2, 3);
-static const char *text(lazy_plan *plan, const char *format, ...) {
-  va_list arguments, again;
-  va_start(arguments, format);
-  va_copy(again, arguments);
-  int length = vsnprintf(NULL, 0, format, arguments);
-  char *at = length < 0 ? NULL : lazyi_bump_alloc(&plan->memory, (size_t)length + 1);
-  if (at != NULL) (void)vsnprintf(at, (size_t)length + 1, format, again);
-  va_end(again);
-  va_end(arguments);
+/* The parts after one another, for as long as the plan lives; NULL if memory ran out. Every module has words:
+   this is most of what telling of a plan costs. */
+#define JOIN(plan, ...)                            \
+  join((plan), (const char *const[]){__VA_ARGS__}, \
+       sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+static const char *join(lazy_plan *plan, const char *const *parts, size_t count) {
+  size_t lengths[8], length = 0;
+  for (size_t i = 0; i < count; i++) length += lengths[i] = strlen(parts[i]);
+  char *at = lazyi_bump_alloc(&plan->memory, length + 1), *end = at;
+  if (at == NULL) return NULL;
+  for (size_t i = 0; i < count; end += lengths[i++]) memcpy(end, parts[i], lengths[i]);
+  *end = '\0';
+  return at;
+}
+
+/* A number in decimal; returns where it begins in `digits`. */
+enum { DIGITS_BYTES = 24 };
+static const char *decimal(int64_t number, char digits[DIGITS_BYTES]) {
+  uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+  char *at = digits + DIGITS_BYTES - 1;
+  *at = '\0';
+  do *--at = (char)('0' + left % 10);
+  while ((left /= 10) != 0);
+  if (number < 0) *--at = '-';
   return at;
 }
 
@@ -50,18 +60,18 @@ static const char *child_name(reporter *report, int32_t parent, const lazy_modul
 static const char *inferred(lazy_plan *plan, const lazy_module *module) {
   const lazy_class *was = module->lazy_type;
   const char *words = "";
-  char shape[LAZYI_SHAPE_TEXT_BYTES];
+  char shape[LAZYI_SHAPE_TEXT_BYTES], digits[DIGITS_BYTES];
   for (size_t i = 0; words != NULL && i < was->option_count; i++) {
     const lazy_option *option = was->options + i;
     if (!(option->flags & LAZY_OPTION_INFERRED) || option->kind != LAZY_OPTION_INT) continue;
-    words = text(plan, "%s%s%s=%" PRId64, words, words[0] != '\0' ? ", " : "", option->name,
-                 *(const int64_t *)(const void *)(module->self + option->offset));
+    const int64_t *value = (const int64_t *)(const void *)(module->self + option->offset);
+    words = JOIN(plan, words, words[0] != '\0' ? ", " : "", option->name, "=", decimal(*value, digits));
   }
   if (words == NULL || words[0] != '\0') return words;
   for (size_t i = 0; words != NULL && i < module->params.count; i++) {
     const lazyi_param_slot *slot = module->params.at + i;
     if (slot->param == NULL || !slot->param->pending) continue;
-    words = text(plan, "%s%s%s=%s", words, words[0] != '\0' ? ", " : "", slot->name,
+    words = JOIN(plan, words, words[0] != '\0' ? ", " : "", slot->name, "=",
                  lazyi_shape_text(&slot->param->shape, shape, sizeof shape));
   }
   return words;
@@ -117,11 +127,11 @@ static lazy_status fill_row(reporter *report, size_t index) {
   row->name = row->path = row->inferred = "";
   if (call->parent >= 0) {
     const char *parent = plan->calls[call->parent].path;
-    row->name = text(plan, "%s", child_name(report, call->parent, module));
+    row->name = JOIN(plan, child_name(report, call->parent, module));
     LAZYI_TRY_ALLOC(row->name);
-    row->path = text(plan, "%s%s%s", parent, parent[0] != '\0' ? "." : "", row->name);
+    row->path = JOIN(plan, parent, parent[0] != '\0' ? "." : "", row->name);
   }
-  row->class_name = text(plan, "%s", lazyi_module_class_name(module));
+  row->class_name = JOIN(plan, lazyi_module_class_name(module));
   if (settled) row->lazy_name = call->was->name;
   if (settled) row->inferred = inferred(plan, module);
   if (row->path == NULL || row->class_name == NULL || row->inferred == NULL) return LAZY_STATUS_OUT_OF_MEMORY;
