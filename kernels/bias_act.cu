@@ -21,7 +21,7 @@ LAZY_INLINE double gelu_erf_f64(double x) { return 0.5 * x * (1.0 + lazy_erf_f64
 LAZY_INLINE double gelu_tanh_f64(double x) {
   return 0.5 * x * (1.0 + lazy_tanh_f64(0.79788456080286536 * (x + 0.044715 * x * x * x)));
 }
-LAZY_INLINE double sigmoid_f64(double x) { return 1.0 / (1.0 + lazy_exp_f64(-x)); }
+LAZY_INLINE double sigmoid_f64(double x) { return lazy_sigmoid_f64(x); }
 LAZY_INLINE double tanh_f64(double x) { return lazy_tanh_f64(x); }
 
 /* y may be x itself. */

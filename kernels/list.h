@@ -16,6 +16,8 @@
   X(MOMENTS, lazy_k_moments)             \
   X(MOMENTS_MERGE, lazy_k_moments_merge) \
   X(NORMALIZE, lazy_k_normalize)         \
-  X(FINGERPRINT, lazy_k_fingerprint)
+  X(FINGERPRINT, lazy_k_fingerprint)     \
+  X(LSTM_CELL, lazy_k_lstm_cell)         \
+  X(GRU_CELL, lazy_k_gru_cell)
 
 #endif

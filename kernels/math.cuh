@@ -75,5 +75,6 @@ LAZY_INLINE float lazy_erf_f32(float x) {
 LAZY_INLINE double lazy_exp_f64(double x) { return exp(x); }
 LAZY_INLINE double lazy_tanh_f64(double x) { return tanh(x); }
 LAZY_INLINE double lazy_erf_f64(double x) { return erf(x); }
+LAZY_INLINE double lazy_sigmoid_f64(double x) { return 1.0 / (1.0 + lazy_exp_f64(-x)); }
 
 #endif

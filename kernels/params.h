@@ -31,6 +31,8 @@ enum lazy_shape_rule {
   LAZY_RULE_TALLY = 5, /* batches only; attributes: bytes of an element; adds a param to the output's sums */
   LAZY_RULE_NORM =
       16, /* attributes: enum lazy_norm_attribute; params: vectors of the channels, then scalars */
+  LAZY_RULE_LSTM = 40, /* attributes: enum lazy_recurrent_attribute; inputs: input [, h_0, c_0] */
+  LAZY_RULE_GRU = 41,  /* the same; inputs: input [, h_0] */
   LAZY_RULE_COUNT
 };
 
@@ -80,6 +82,8 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_RANK_RANGE = 24, /* found rank, wanted at least `dim` and at most `wanted` */
   LAZY_SHAPE_ONE_VALUE =
       25, /* a norm by the input's own statistics: one value, enum lazy_norm_values in `wanted` */
+  LAZY_SHAPE_STATE_MISMATCH = 40, /* dim of a state that is given: found, wanted */
+  LAZY_SHAPE_NO_STEPS = 41,       /* a sequence of no steps */
 };
 
 /* The first error of a set. `operand` counts inputs first, then parameters; `dim` counts from the left, -1
@@ -299,5 +303,7 @@ struct lazy_k_gemm_params {
   uint8_t a_transposed, b_transposed, dtype;
   uint8_t reserved[5];
 };
+
+#include "kernels/recurrent_params.h"
 
 #endif

@@ -80,6 +80,28 @@ LAZY_API extern const lazy_class lazy_class_instance_norm1d, lazy_class_instance
 LAZY_API extern const lazy_class lazy_class_lazy_instance_norm1d, lazy_class_lazy_instance_norm2d,
     lazy_class_lazy_instance_norm3d;
 
+/* nn.LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+   bidirectional=False, proj_size=0, dtype=None), nn.GRU (the same without proj_size), and lazy forms, which
+   PyTorch does not have: LazyLSTM(hidden_size, ...) infers input_size from the input's last dim.
+
+   input (L, N, input_size), with batch_first (N, L, input_size), or one sequence (L, input_size); hx: of a
+   GRU h_0 (num_layers * directions, N, hidden_size), of an LSTM the tuple (h_0, c_0), whose h_0 has proj_size
+   where that is set; N is left out for one sequence; not given: zeros. Result: a tuple of the output (L, N,
+   directions * size) and h_n, of an LSTM (h_n, c_n). Parameters weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k},
+   bias_hh_l{k}, weight_hr_l{k}, those of the other direction with _reverse. At most 8 layers; dropout between
+   layers in training is UNSUPPORTED. */
+typedef struct lazy_rnn_options {
+  int64_t input_size, hidden_size, num_layers;
+  bool bias, batch_first, bidirectional;
+  double dropout;
+  int64_t proj_size; /* LSTM */
+  lazy_dtype dtype;
+} lazy_rnn_options;
+#define LAZY_RNN_DEFAULTS \
+  { 0, 0, 1, true, false, false, 0, 0, LAZY_DTYPE_DEFAULT }
+LAZY_API extern const lazy_class lazy_class_lstm, lazy_class_lazy_lstm;
+LAZY_API extern const lazy_class lazy_class_gru, lazy_class_lazy_gru;
+
 /* Sum of its two arguments with broadcasting: what a residual in a printed tree is. */
 LAZY_API extern const lazy_class lazy_class_add;
 

@@ -4,7 +4,7 @@
 
 #include "runtime/trace/trace.h"
 
-enum { MAX_DEPTH = 512, MAX_OPERANDS = 16 };
+enum { MAX_DEPTH = 512, MAX_OPERANDS = 136, MAX_OUTPUTS = 4 };
 
 /* ---- tensors ---- */
 
@@ -95,24 +95,27 @@ static lazy_status read_operands(const lazyi_recording *recording, const lazyi_o
 static lazy_status add_node(lazyi_recording *recording, const lazyi_op *op, const lazy_tensor *inputs,
                             int input_count, const lazy_tensor *params, int param_count,
                             const int64_t *attributes, int attribute_count, int32_t *out_slot) {
-  int32_t slots[MAX_OPERANDS], node;
-  lazy_dtype dtypes[MAX_OPERANDS] = {0}, dtype = LAZY_DTYPE_DEFAULT;
+  const int output_count = op->output_count > 0 ? op->output_count : 1;
+  int32_t slots[MAX_OPERANDS], outputs[MAX_OUTPUTS], node;
+  lazy_dtype dtypes[MAX_OPERANDS], dtype = LAZY_DTYPE_DEFAULT;
   LAZY_TRY(read_operands(recording, op, inputs, input_count, params, &param_count, slots, dtypes));
   LAZY_TRY(output_dtype(op, dtypes, input_count, param_count, &dtype));
   LAZY_TRY(lazyi_vector_reserve(&recording->ops, 1));
   LAZY_TRY(lazyi_vector_reserve(&recording->node_calls, 1));
   lazyi_recorded_tensor output = {
       .source = (int32_t)recording->ops.count, .kind = LAZYI_TENSOR_RESULT, .dtype = (uint8_t)dtype};
-  LAZY_TRY(lazyi_recording_add_tensor(recording, NULL, output, out_slot));
+  for (int i = 0; i < output_count; i++)
+    LAZY_TRY(lazyi_recording_add_tensor(recording, NULL, output, outputs + i));
+  *out_slot = outputs[0];
   const lazyi_shape_call call = {
       .rule = op->rule,
       .training = recording->call >= 0 && recording->calls.at[recording->call].module->training,
       .inputs = slots,
       .params = slots + input_count,
-      .outputs = out_slot,
+      .outputs = outputs,
       .input_count = input_count,
       .param_count = param_count,
-      .output_count = 1,
+      .output_count = output_count,
       .attributes = attributes,
       .attribute_count = attribute_count,
   };

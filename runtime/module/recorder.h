@@ -32,7 +32,8 @@ typedef struct lazyi_op_call {
 typedef struct lazyi_op {
   const char *name; /* "linear": NVTX ranges, plans, messages */
   enum lazy_shape_rule rule;
-  bool is_view; /* output 0 is input 0's memory under another shape; nothing is launched */
+  int output_count; /* 0 is 1; they are of one dtype, and lazyi_op_output tells the others from the first */
+  bool is_view;     /* output 0 is input 0's memory under another shape; nothing is launched */
   const char *const *operand_names; /* inputs, then params: for messages */
   uint32_t writes; /* bit i: operand i (inputs, then params) is written as well as read: state, which keeps
                       its order in every branch. 0: outputs only */
@@ -42,6 +43,12 @@ typedef struct lazyi_op {
   size_t (*workspace_bytes)(const lazyi_op_call *call); /* NULL: none */
   lazy_status (*launch)(const lazyi_op_call *call);     /* allocates nothing, waits for nothing */
 } lazyi_op;
+
+/* Output number `index` of a node, by its first. */
+static inline lazy_tensor lazyi_op_output(lazy_tensor first, int index) {
+  if (lazy_tensor_is_poisoned(first)) return first;
+  return (lazy_tensor){first.index + (uint32_t)index, first.recording};
+}
 
 typedef struct lazyi_recorder_methods {
   /* Appends a node. `operands` are inputs, then params (index 0 = absent). Attributes are copied. Poisoned on

@@ -25,6 +25,10 @@ static const lazy_class *const classes[] = {
     &lazy_class_lazy_instance_norm1d,
     &lazy_class_lazy_instance_norm2d,
     &lazy_class_lazy_instance_norm3d,
+    &lazy_class_lstm,
+    &lazy_class_lazy_lstm,
+    &lazy_class_gru,
+    &lazy_class_lazy_gru,
 };
 
 const lazy_class *lazyi_nn_at(size_t index) {

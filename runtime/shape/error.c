@@ -63,6 +63,12 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
       return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
                               "%s has 1 %s; wanted more than 1, to normalise by the statistics of its own",
                               name, wanted == LAZY_NORM_OF_SPACE ? "spatial element" : "value per channel");
+    case LAZY_SHAPE_STATE_MISMATCH:
+      return lazy_status_fail(LAZY_STATUS_SHAPE, "dimension %d of %s is %lld; wanted %lld", dim, name, found,
+                              wanted);
+    case LAZY_SHAPE_NO_STEPS:
+      return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
+                              "dimension %d of %s is a sequence of 0 steps; wanted at least 1", dim, name);
   }
   return lazy_status_fail(LAZY_STATUS_SHAPE, "shape error %d of %s", (int)error->code, name);
 }

@@ -86,9 +86,14 @@ bool lazyi_shape_table_get_row(const lazyi_shape_table *table, int32_t slot, laz
 static const struct {
   uint8_t inputs_min, inputs_max, params_min, params_max, outputs, attributes;
 } signatures[LAZY_RULE_COUNT] = {
-    [LAZY_RULE_SAME] = {1, 1, 0, 0, 1, 0},   [LAZY_RULE_BROADCAST] = {1, 255, 0, 0, 1, 0},
-    [LAZY_RULE_LINEAR] = {1, 1, 1, 2, 1, 1}, [LAZY_RULE_FLATTEN] = {1, 1, 0, 0, 1, 2},
-    [LAZY_RULE_TALLY] = {0, 0, 1, 1, 1, 1},  [LAZY_RULE_NORM] = {1, 1, 0, 5, 1, LAZY_NORM_ATTRIBUTES},
+    [LAZY_RULE_SAME] = {1, 1, 0, 0, 1, 0},
+    [LAZY_RULE_BROADCAST] = {1, 255, 0, 0, 1, 0},
+    [LAZY_RULE_LINEAR] = {1, 1, 1, 2, 1, 1},
+    [LAZY_RULE_FLATTEN] = {1, 1, 0, 0, 1, 2},
+    [LAZY_RULE_TALLY] = {0, 0, 1, 1, 1, 1},
+    [LAZY_RULE_NORM] = {1, 1, 0, 5, 1, LAZY_NORM_ATTRIBUTES},
+    [LAZY_RULE_LSTM] = {1, 3, 2, 255, 3, LAZY_RECURRENT_ATTRIBUTES},
+    [LAZY_RULE_GRU] = {1, 2, 2, 255, 2, LAZY_RECURRENT_ATTRIBUTES},
 };
 
 static bool fits_signature(const lazyi_shape_call *call) {
