@@ -18,6 +18,9 @@
   X(NORMALIZE, lazy_k_normalize)         \
   X(FINGERPRINT, lazy_k_fingerprint)     \
   X(LSTM_CELL, lazy_k_lstm_cell)         \
-  X(GRU_CELL, lazy_k_gru_cell)
+  X(GRU_CELL, lazy_k_gru_cell)           \
+  X(UNFOLD, lazy_k_unfold)               \
+  X(FOLD, lazy_k_fold)                   \
+  X(CONV, lazy_k_conv)
 
 #endif

@@ -31,8 +31,10 @@ enum lazy_shape_rule {
   LAZY_RULE_TALLY = 5, /* batches only; attributes: bytes of an element; adds a param to the output's sums */
   LAZY_RULE_NORM =
       16, /* attributes: enum lazy_norm_attribute; params: vectors of the channels, then scalars */
-  LAZY_RULE_LSTM = 40, /* attributes: enum lazy_recurrent_attribute; inputs: input [, h_0, c_0] */
-  LAZY_RULE_GRU = 41,  /* the same; inputs: input [, h_0] */
+  LAZY_RULE_CONV = 38,           /* attributes: enum lazy_conv_attribute; params: weight [, bias] */
+  LAZY_RULE_CONV_TRANSPOSE = 39, /* the same */
+  LAZY_RULE_LSTM = 40,           /* attributes: enum lazy_recurrent_attribute; inputs: input [, h_0, c_0] */
+  LAZY_RULE_GRU = 41,            /* the same; inputs: input [, h_0] */
   LAZY_RULE_COUNT
 };
 
@@ -82,6 +84,11 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_RANK_RANGE = 24, /* found rank, wanted at least `dim` and at most `wanted` */
   LAZY_SHAPE_ONE_VALUE =
       25, /* a norm by the input's own statistics: one value, enum lazy_norm_values in `wanted` */
+  LAZY_SHAPE_GROUPS = 34,         /* channels that the groups, `wanted` of them, do not divide */
+  LAZY_SHAPE_KERNEL = 35,         /* a padded size smaller than the kernel's reach: found, wanted at least */
+  LAZY_SHAPE_PADDING = 36,        /* padding that would look past the whole input: found, wanted at most */
+  LAZY_SHAPE_TOO_SMALL = 37,      /* an output's size: found, wanted at least */
+  LAZY_SHAPE_TOO_LARGE = 38,      /* an output's size: found, wanted at most */
   LAZY_SHAPE_STATE_MISMATCH = 40, /* dim of a state that is given: found, wanted */
   LAZY_SHAPE_NO_STEPS = 41,       /* a sequence of no steps */
 };
@@ -304,6 +311,7 @@ struct lazy_k_gemm_params {
   uint8_t reserved[5];
 };
 
+#include "kernels/conv_params.h"
 #include "kernels/recurrent_params.h"
 
 #endif

@@ -24,8 +24,20 @@ LAZY_RULE_INLINE int dim_fits(lazy_dim a) { return a < LAZY_DIM_LIMIT; }
 LAZY_RULE_INLINE int dim_negative(lazy_dim a) { return a < 0; }
 LAZY_RULE_INLINE int dim_equal(lazy_dim a, lazy_dim b) { return a == b; }
 LAZY_RULE_INLINE int dim_is_one(lazy_dim a) { return a == 1; }
+LAZY_RULE_INLINE int dim_is_none(lazy_dim a) { return a == 0; }
 LAZY_RULE_INLINE lazy_dim dim_min(lazy_dim a, lazy_dim b) { return a < b ? a : b; }
 LAZY_RULE_INLINE lazy_dim dim_add(lazy_dim a, lazy_dim b) { return dim_min(a + b, LAZY_DIM_LIMIT); }
+
+LAZY_RULE_INLINE lazy_dim dim_max(lazy_dim a, lazy_dim b) { return a < b ? b : a; }
+/* Of sizes that fit; negative where b is larger. */
+LAZY_RULE_INLINE lazy_dim dim_sub(lazy_dim a, lazy_dim b) { return a - b; }
+/* Of sizes that are not negative, by one that is positive. */
+LAZY_RULE_INLINE lazy_dim dim_divide(lazy_dim a, lazy_dim b) {
+  return ((uint64_t)(a | b) >> 32) == 0 ? (lazy_dim)((uint32_t)a / (uint32_t)b) : a / b;
+}
+LAZY_RULE_INLINE int dim_divides(lazy_dim divisor, lazy_dim a) {
+  return dim_equal(dim_divide(a, divisor) * divisor, a);
+}
 
 /* Rounds up to a power of two. */
 LAZY_RULE_INLINE lazy_dim dim_align(lazy_dim a, lazy_dim alignment) {

@@ -3,6 +3,7 @@
 #ifndef LAZYRT_KERNELS_SHAPE_RULES_H
 #define LAZYRT_KERNELS_SHAPE_RULES_H
 
+#include "kernels/conv_rules.h"
 #include "kernels/recurrent_rules.h"
 #include "kernels/rule_call.h"
 
@@ -185,6 +186,8 @@ LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *cal
     case LAZY_RULE_FLATTEN: return rule_flatten(call);
     case LAZY_RULE_TALLY: return rule_tally(call);
     case LAZY_RULE_NORM: return rule_norm(call);
+    case LAZY_RULE_CONV: return rule_conv(call, 0);
+    case LAZY_RULE_CONV_TRANSPOSE: return rule_conv(call, 1);
     case LAZY_RULE_LSTM: return rule_recurrent(call, 4, 2);
     case LAZY_RULE_GRU: return rule_recurrent(call, 3, 1);
     default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, rule, LAZY_RULE_COUNT);

@@ -48,6 +48,7 @@ TEST(text_numbers, are_printed_as_they_were_given) {
       {"Several(1, padding=(0, 1))", "Several(size=1, stride=None, padding=(0, 1))"},
       {"Several(1, padding='same')", "Several(size=1, stride=None, padding='same')"},
       {"Several(1, padding=\"valid\")", "Several(size=1, stride=None, padding='valid')"},
+      {"Several(1, padding=same)", "Several(size=1, stride=None, padding='same')"},
       {"Several(1, scale=2)", "Several(size=1, stride=None, scale=2.0)"},
       {"Several(1, scale=(2, 1.5, None,))", "Several(size=1, stride=None, scale=(2.0, 1.5, None))"},
       {"Several((1, 2, 3, 4, 5, 6, 7, 8))", "Several(size=(1, 2, 3, 4, 5, 6, 7, 8), stride=None)"},

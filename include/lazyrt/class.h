@@ -61,6 +61,8 @@ enum {
   LAZY_OPTION_IGNORED = 16, /* accepted and dropped (device=) */
   LAZY_OPTION_UNLESS_DEFAULT = 32, /* printed only where it differs from its default */
   LAZY_OPTION_KEYWORD = 64,        /* given by its name only, wherever it stands in the table */
+  LAZY_OPTION_UNQUOTED =
+      128, /* words are printed without quotes, and read either way: padding_mode=reflect */
 };
 
 /* One option. Positional order in the constructor = table order without the INFERRED and KEYWORD ones. Text

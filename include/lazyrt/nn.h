@@ -4,6 +4,7 @@
 #define LAZYRT_NN_H
 
 #include <lazyrt/class.h>
+#include <lazyrt/nn_conv.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -181,6 +181,12 @@ static lazy_status set_option(const builder *b, const lazy_class *type, const la
       *(double *)field = argument->number;
       return LAZY_STATUS_OK;
     case LAZY_OPTION_TEXT:
+      if (argument->kind == LAZYI_TEXT_WORD && (option->flags & LAZY_OPTION_UNQUOTED) &&
+          argument->value.bytes < LAZY_OPTION_TEXT_BYTES) {
+        memset(field, 0, LAZY_OPTION_TEXT_BYTES);
+        memcpy(field, slice_text(b, argument->value), argument->value.bytes);
+        return LAZY_STATUS_OK;
+      }
       if (argument->kind != LAZYI_TEXT_STRING ||
           !lazyi_text_string(&b->document->source, argument->value, field, LAZY_OPTION_TEXT_BYTES))
         return wrong_value(b, type, option, argument, "a short string in quotes");

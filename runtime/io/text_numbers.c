@@ -34,12 +34,15 @@ static int read_elements(const lazyi_text_source *source, const lazyi_text_argum
   return count;
 }
 
-/* The number of the word in quotes among "valid|same", counted from 1; 0 for none of them. */
+/* The number of the word, in quotes or not, among "valid|same", counted from 1; 0 for none of them. */
 static int32_t find_word(const lazyi_text_source *source, const lazyi_text_argument *argument,
                          const char *words) {
-  char given[LAZY_OPTION_TEXT_BYTES];
-  if (argument->kind != LAZYI_TEXT_STRING || words == NULL ||
-      !lazyi_text_string(source, argument->value, given, sizeof given))
+  char given[LAZY_OPTION_TEXT_BYTES] = "";
+  if (words == NULL) return 0;
+  if (argument->kind == LAZYI_TEXT_WORD && argument->value.bytes < sizeof given)
+    memcpy(given, source->text + argument->value.at, argument->value.bytes);
+  else if (argument->kind != LAZYI_TEXT_STRING ||
+           !lazyi_text_string(source, argument->value, given, sizeof given))
     return 0;
   for (int32_t i = 1;; i++) {
     const size_t bytes = strcspn(words, "|");

@@ -75,11 +75,11 @@ static lazy_status put_sizes(text_vector *out, const lazy_shape *shape) {
 }
 
 /* Of the words of an option, "valid|same", number `word`. */
-static lazy_status put_choice(text_vector *out, const char *words, int32_t word) {
+static lazy_status put_choice(text_vector *out, const char *words, int32_t word, bool with_quotes) {
   while (--word > 0) words = strchr(words, '|') + 1;
-  LAZY_TRY(put(out, "'", 1));
+  LAZY_TRY(put(out, "'", with_quotes));
   LAZY_TRY(put(out, words, strcspn(words, "|")));
-  return put(out, "'", 1);
+  return put(out, "'", with_quotes);
 }
 
 static lazy_status put_int(text_vector *out, int64_t value) {
@@ -120,11 +120,14 @@ static lazy_status put_option(text_vector *out, const lazy_option *option, const
     case LAZY_OPTION_FLOAT: return put_double(out, *(const double *)field);
     case LAZY_OPTION_BOOL: return put_word(out, *(const bool *)field ? "True" : "False");
     case LAZY_OPTION_DTYPE: return put_word(out, lazy_dtype_name(*(const lazy_dtype *)field));
-    case LAZY_OPTION_TEXT: return put_string(out, field);
+    case LAZY_OPTION_TEXT:
+      if (option->flags & LAZY_OPTION_UNQUOTED) return put_word(out, field);
+      return put_string(out, field);
     case LAZY_OPTION_SHAPE: return put_sizes(out, field);
     case LAZY_OPTION_INTS:
       if (((const lazy_ints *)field)->word > 0)
-        return put_choice(out, option->text, ((const lazy_ints *)field)->word);
+        return put_choice(out, option->text, ((const lazy_ints *)field)->word,
+                          (option->flags & LAZY_OPTION_UNQUOTED) == 0);
       return put_ints(out, field);
     case LAZY_OPTION_FLOATS: return put_floats(out, field);
   }

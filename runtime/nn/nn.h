@@ -15,6 +15,11 @@ const lazy_class *lazyi_nn_at(size_t index);
 LAZY_MUST_USE lazy_status lazyi_nn_float_dtype(const char *op, const char *const *names,
                                                const lazy_dtype *operands, int count, lazy_dtype *out_dtype);
 
+/* One number for all of `count` dims, or a tuple with one for each, every one in [lowest, highest].
+   INVALID_VALUE names the class, the option and what was found. */
+LAZY_MUST_USE lazy_status lazyi_nn_spread(const lazy_module *self, const char *name, const lazy_ints *ints,
+                                          int count, int64_t lowest, int64_t highest, int64_t *out);
+
 /* Elements of a shape that is known to be small enough (the shape rules see to that). */
 static inline uint64_t lazyi_nn_count(const lazy_shape *shape) {
   uint64_t count = 1;

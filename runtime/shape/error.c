@@ -63,6 +63,24 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
       return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
                               "%s has 1 %s; wanted more than 1, to normalise by the statistics of its own",
                               name, wanted == LAZY_NORM_OF_SPACE ? "spatial element" : "value per channel");
+    case LAZY_SHAPE_GROUPS:
+      return lazy_status_fail(LAZY_STATUS_SHAPE,
+                              "dimension %d of %s is %lld, which %lld groups do not divide", dim, name, found,
+                              wanted);
+    case LAZY_SHAPE_KERNEL:
+      return lazy_status_fail(LAZY_STATUS_SHAPE,
+                              "dimension %d of %s is %lld with its padding; the kernel reaches over %lld",
+                              dim, name, found, wanted);
+    case LAZY_SHAPE_PADDING:
+      return lazy_status_fail(LAZY_STATUS_SHAPE,
+                              "dimension %d of %s is padded by %lld; its padding mode wants at most %lld",
+                              dim, name, found, wanted);
+    case LAZY_SHAPE_TOO_SMALL:
+      return lazy_status_fail(LAZY_STATUS_SHAPE, "dimension %d of %s would become %lld; wanted at least %lld",
+                              dim, name, found, wanted);
+    case LAZY_SHAPE_TOO_LARGE:
+      return lazy_status_fail(LAZY_STATUS_SHAPE, "dimension %d of %s would become %lld; wanted at most %lld",
+                              dim, name, found, wanted);
     case LAZY_SHAPE_STATE_MISMATCH:
       return lazy_status_fail(LAZY_STATUS_SHAPE, "dimension %d of %s is %lld; wanted %lld", dim, name, found,
                               wanted);
