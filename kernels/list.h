@@ -21,6 +21,7 @@
   X(GRU_CELL, lazy_k_gru_cell)           \
   X(UNFOLD, lazy_k_unfold)               \
   X(FOLD, lazy_k_fold)                   \
-  X(CONV, lazy_k_conv)
+  X(CONV, lazy_k_conv)                   \
+  X(POOL, lazy_k_pool)
 
 #endif

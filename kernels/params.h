@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "kernels/fingerprint_params.h"
+#include "kernels/spatial_params.h"
 
 /* ---- shape tables: infer_shapes ---- */
 
@@ -31,6 +32,8 @@ enum lazy_shape_rule {
   LAZY_RULE_TALLY = 5, /* batches only; attributes: bytes of an element; adds a param to the output's sums */
   LAZY_RULE_NORM =
       16, /* attributes: enum lazy_norm_attribute; params: vectors of the channels, then scalars */
+  LAZY_RULE_POOL = 32,           /* attributes: enum lazy_pool_attribute */
+  LAZY_RULE_ADAPTIVE_POOL = 33,  /* attributes: axes, unused, output sizes */
   LAZY_RULE_CONV = 38,           /* attributes: enum lazy_conv_attribute; params: weight [, bias] */
   LAZY_RULE_CONV_TRANSPOSE = 39, /* the same */
   LAZY_RULE_LSTM = 40,           /* attributes: enum lazy_recurrent_attribute; inputs: input [, h_0, c_0] */
@@ -84,6 +87,8 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_RANK_RANGE = 24, /* found rank, wanted at least `dim` and at most `wanted` */
   LAZY_SHAPE_ONE_VALUE =
       25, /* a norm by the input's own statistics: one value, enum lazy_norm_values in `wanted` */
+  LAZY_SHAPE_EMPTY = 32,          /* a dim of size 0 */
+  LAZY_SHAPE_WINDOW = 33,         /* a dim with its padding: found, wanted at least, by a window */
   LAZY_SHAPE_GROUPS = 34,         /* channels that the groups, `wanted` of them, do not divide */
   LAZY_SHAPE_KERNEL = 35,         /* a padded size smaller than the kernel's reach: found, wanted at least */
   LAZY_SHAPE_PADDING = 36,        /* padding that would look past the whole input: found, wanted at most */

@@ -126,4 +126,12 @@ LAZY_RULE_INLINE void rule_write(const struct lazy_rule_call *call, int64_t *row
   LAZY_ROW_AT(row, LAZY_ROW_RANK) = rank;
 }
 
+/* The output is as input 0. */
+LAZY_RULE_INLINE int32_t rule_same(const struct lazy_rule_call *call) {
+  const int64_t *input = rule_row(call, 0);
+  int64_t *output = rule_output(call, 0);
+  for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(output, i) = LAZY_ROW_AT(input, i);
+  return LAZY_SHAPE_OK;
+}
+
 #endif

@@ -6,6 +6,7 @@
 #include "kernels/conv_rules.h"
 #include "kernels/recurrent_rules.h"
 #include "kernels/rule_call.h"
+#include "kernels/spatial_rules.h"
 
 /* ---- rules ---- */
 
@@ -16,13 +17,6 @@ LAZY_RULE_INLINE int32_t rule_given(const struct lazy_rule_call *call) {
     int64_t *row = rule_output(call, output);
     for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(row, i) = call->attributes[output * LAZY_ROW + i];
   }
-  return LAZY_SHAPE_OK;
-}
-
-LAZY_RULE_INLINE int32_t rule_same(const struct lazy_rule_call *call) {
-  const int64_t *input = rule_row(call, 0);
-  int64_t *output = rule_output(call, 0);
-  for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(output, i) = LAZY_ROW_AT(input, i);
   return LAZY_SHAPE_OK;
 }
 
@@ -186,6 +180,8 @@ LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *cal
     case LAZY_RULE_FLATTEN: return rule_flatten(call);
     case LAZY_RULE_TALLY: return rule_tally(call);
     case LAZY_RULE_NORM: return rule_norm(call);
+    case LAZY_RULE_POOL: return rule_pool(call);
+    case LAZY_RULE_ADAPTIVE_POOL: return rule_adaptive_pool(call);
     case LAZY_RULE_CONV: return rule_conv(call, 0);
     case LAZY_RULE_CONV_TRANSPOSE: return rule_conv(call, 1);
     case LAZY_RULE_LSTM: return rule_recurrent(call, 4, 2);

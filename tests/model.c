@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/number_reference.h"
+
 lazy_context *model_context(check_env *env, const char *device) {
   lazy_context *context = NULL;
   const lazy_context_options options = {.struct_size = sizeof options, .seed = env->seed};
@@ -60,54 +62,34 @@ const lazy_class model_lazy_scale = {
 
 /* ---- numbers ---- */
 
-static float half_to_float(uint16_t h) {
-  int exponent = h >> 10 & 31, mantissa = h & 1023;
-  float value =
-      exponent == 0 ? ldexpf((float)mantissa, -24) : ldexpf((float)(mantissa + 1024), exponent - 25);
-  return h >> 15 ? -value : value;
-}
-
-/* Exact for the values that tests make: few bits, no overflow. */
-static uint16_t float_to_half(float value) {
-  if (value == 0) return 0;
-  int exponent;
-  float fraction = frexpf(fabsf(value), &exponent); /* [0.5, 1) */
-  uint16_t sign = value < 0 ? 0x8000 : 0;
-  if (exponent < -13) return (uint16_t)(sign | (uint16_t)lrintf(ldexpf(fabsf(value), 24)));
-  return (uint16_t)(sign | ((exponent + 14) << 10) | ((int)lrintf(ldexpf(fraction, 11)) & 1023));
-}
+/* Bits of the exponent and the fraction. */
+static int exponent_of(lazy_dtype dtype) { return dtype == LAZY_DTYPE_F16 ? 5 : 8; }
+static int fraction_of(lazy_dtype dtype) { return dtype == LAZY_DTYPE_F16 ? 10 : 7; }
 
 void model_decode(lazy_dtype dtype, const void *data, size_t count, double *out_values) {
-  for (size_t i = 0; i < count; i++) {
-    uint32_t bits;
-    float single;
-    switch (dtype) {
+  const uint16_t *halves = data;
+  for (size_t i = 0; i < count; i++) switch (dtype) {
       case LAZY_DTYPE_F64: out_values[i] = ((const double *)data)[i]; break;
       case LAZY_DTYPE_F32: out_values[i] = (double)((const float *)data)[i]; break;
-      case LAZY_DTYPE_F16: out_values[i] = (double)half_to_float(((const uint16_t *)data)[i]); break;
+      case LAZY_DTYPE_F16:
       case LAZY_DTYPE_BF16:
-        bits = (uint32_t)((const uint16_t *)data)[i] << 16;
-        memcpy(&single, &bits, sizeof single);
-        out_values[i] = (double)single;
+        out_values[i] = reference_value(halves[i], exponent_of(dtype), fraction_of(dtype));
         break;
       default: out_values[i] = NAN;
     }
-  }
 }
 
 void model_encode(lazy_dtype dtype, const double *values, size_t count, void *out_data) {
-  for (size_t i = 0; i < count; i++) {
-    float single = (float)values[i];
-    uint32_t bits;
-    memcpy(&bits, &single, sizeof bits);
-    switch (dtype) {
+  uint16_t *halves = out_data;
+  for (size_t i = 0; i < count; i++) switch (dtype) {
       case LAZY_DTYPE_F64: ((double *)out_data)[i] = values[i]; break;
-      case LAZY_DTYPE_F32: ((float *)out_data)[i] = single; break;
-      case LAZY_DTYPE_F16: ((uint16_t *)out_data)[i] = float_to_half(single); break;
-      case LAZY_DTYPE_BF16: ((uint16_t *)out_data)[i] = (uint16_t)(bits >> 16); break;
+      case LAZY_DTYPE_F32: ((float *)out_data)[i] = (float)values[i]; break;
+      case LAZY_DTYPE_F16:
+      case LAZY_DTYPE_BF16:
+        halves[i] = reference_round(values[i], exponent_of(dtype), fraction_of(dtype));
+        break;
       default: break;
     }
-  }
 }
 
 static size_t count_of(const lazy_shape *shape) {

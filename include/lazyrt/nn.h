@@ -5,6 +5,7 @@
 
 #include <lazyrt/class.h>
 #include <lazyrt/nn_conv.h>
+#include <lazyrt/nn_spatial.h>
 
 #ifdef __cplusplus
 extern "C" {

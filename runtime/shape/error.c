@@ -63,6 +63,12 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
       return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
                               "%s has 1 %s; wanted more than 1, to normalise by the statistics of its own",
                               name, wanted == LAZY_NORM_OF_SPACE ? "spatial element" : "value per channel");
+    case LAZY_SHAPE_EMPTY:
+      return lazy_status_fail(LAZY_STATUS_SHAPE, "dimension %d of %s is 0; wanted at least 1", dim, name);
+    case LAZY_SHAPE_WINDOW:
+      return lazy_status_fail(LAZY_STATUS_SHAPE,
+                              "dimension %d of %s is %lld with its padding; the window wants at least %lld",
+                              dim, name, found, wanted);
     case LAZY_SHAPE_GROUPS:
       return lazy_status_fail(LAZY_STATUS_SHAPE,
                               "dimension %d of %s is %lld, which %lld groups do not divide", dim, name, found,
