@@ -1,5 +1,5 @@
-/* y = act(x + bias), the bias along the rows' columns and optional: the epilogue of a linear layer, and every
-   activation by itself. */
+/* y = act(x + bias), the bias along the rows' columns and optional: the epilogue of a linear layer, and its
+   activations by themselves. Others: activate.cu. */
 #include "kernels/element.cuh"
 #include "kernels/index.cuh"
 #include "kernels/math.cuh"

@@ -11,6 +11,7 @@
   X(COPY, lazy_k_copy)                   \
   X(CONVERT, lazy_k_convert)             \
   X(BIAS_ACT, lazy_k_bias_act)           \
+  X(ACTIVATE, lazy_k_activate)           \
   X(BINARY, lazy_k_binary)               \
   X(GEMM, lazy_k_gemm)                   \
   X(MOMENTS, lazy_k_moments)             \

@@ -1,6 +1,7 @@
 /* Functions of activations. In f32 they are polynomials, the same bits on every compiler and device, and
    loops over them vectorise; in f64 they are the C library's. Errors against exact values are asserted in
-   tests/kernel_bias_act_test.c: exp 1, sigmoid and tanh 3, erf 2 units in the last place. */
+   tests/kernel_bias_act_test.c and kernel_activate_test.c: exp 1, sigmoid and tanh 3, erf, expm1 and log1p 2
+   units in the last place. */
 #ifndef LAZYRT_KERNELS_MATH_CUH
 #define LAZYRT_KERNELS_MATH_CUH
 
@@ -23,6 +24,33 @@ LAZY_INLINE float lazy_exp_f32(float x) {
   const int32_t whole = (int32_t)(lazy_f32_bits(shifted) - 0x4b400000u), half = whole >> 1;
   return e * lazy_bits_f32((uint32_t)(half + 127) << 23) *
          lazy_bits_f32((uint32_t)(whole - half + 127) << 23);
+}
+
+/* e^x - 1 of an x that is not positive, small values to full relative precision; from -25 on it is -1. */
+LAZY_INLINE float lazy_expm1_f32(float x) {
+  x = x < -25.0f ? -25.0f : x;
+  /* As above: 2^k (e^r - 1) + (2^k - 1), which cancels nothing. */
+  const float shifted = x * 1.44269504f + 12582912.0f, k = shifted - 12582912.0f;
+  const float r = (x - k * 0.693359375f) - k * -2.12194440e-4f;
+  float q = 1.39269268e-3f;
+  q = q * r + 8.36377405e-3f;
+  q = q * r + 4.16665487e-2f;
+  q = q * r + 1.66665733e-1f;
+  q = q * r + 0.5f;
+  const int32_t whole = (int32_t)(lazy_f32_bits(shifted) - 0x4b400000u);
+  const float scale = lazy_bits_f32((uint32_t)(whole + 127) << 23);
+  return scale * (q * r * r + r) + (scale - 1.0f);
+}
+
+/* log(1 + x) of an x from 0 to 1: 2 artanh(x / (2 + x)). */
+LAZY_INLINE float lazy_log1p_f32(float x) {
+  const float s = x / (2.0f + x), z = s * s;
+  float q = 2.32243299e-1f;
+  q = q * z + 2.17065752e-1f;
+  q = q * z + 2.85923570e-1f;
+  q = q * z + 3.99997056e-1f;
+  q = q * z + 6.66666687e-1f;
+  return q * z * s + 2.0f * s;
 }
 
 /* 1 / (1 + e^-x), small values to full relative precision. */
@@ -73,6 +101,8 @@ LAZY_INLINE float lazy_erf_f32(float x) {
 
 /* The C library's: its last bits may differ from one to the next. */
 LAZY_INLINE double lazy_exp_f64(double x) { return exp(x); }
+LAZY_INLINE double lazy_expm1_f64(double x) { return expm1(x); }
+LAZY_INLINE double lazy_log1p_f64(double x) { return log1p(x); }
 LAZY_INLINE double lazy_tanh_f64(double x) { return tanh(x); }
 LAZY_INLINE double lazy_erf_f64(double x) { return erf(x); }
 LAZY_INLINE double lazy_sigmoid_f64(double x) { return 1.0 / (1.0 + lazy_exp_f64(-x)); }

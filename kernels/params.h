@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "kernels/activation_params.h"
 #include "kernels/fingerprint_params.h"
 #include "kernels/spatial_params.h"
 
@@ -25,7 +26,7 @@ enum { LAZY_ROW_DIMS = 8, LAZY_ROW_RANK = 8, LAZY_ROW = 9 };
    A known shape is unified with what the rule says, never overwritten. */
 enum lazy_shape_rule {
   LAZY_RULE_GIVEN = 0, /* no attributes: outputs' rows were filled by the host; LAZY_ROW per output: rows */
-  LAZY_RULE_SAME = 1,  /* output = input 0 */
+  LAZY_RULE_SAME = 1,  /* output = input 0; attributes: what only the launch reads */
   LAZY_RULE_BROADCAST = 2, /* output = inputs broadcast together */
   LAZY_RULE_LINEAR = 3, /* attributes: out_features (-1: whatever the weight says); params: weight [, bias] */
   LAZY_RULE_FLATTEN = 4, /* attributes: start_dim, end_dim (negative from the end) */

@@ -4,6 +4,7 @@
 #define LAZYRT_NN_H
 
 #include <lazyrt/class.h>
+#include <lazyrt/nn_activation.h>
 #include <lazyrt/nn_conv.h>
 #include <lazyrt/nn_spatial.h>
 
@@ -25,21 +26,6 @@ typedef struct lazy_linear_options {
 LAZY_API extern const lazy_class lazy_class_linear, lazy_class_lazy_linear;
 
 LAZY_API extern const lazy_class lazy_class_identity; /* takes and ignores any constructor arguments */
-
-typedef struct lazy_relu_options {
-  bool inplace; /* printed; the planner decides what shares memory */
-} lazy_relu_options;
-#define LAZY_RELU_DEFAULTS \
-  { false }
-LAZY_API extern const lazy_class lazy_class_relu;
-LAZY_API extern const lazy_class lazy_class_sigmoid, lazy_class_tanh;
-
-typedef struct lazy_gelu_options {
-  char approximate[LAZY_OPTION_TEXT_BYTES]; /* "none" or "tanh" */
-} lazy_gelu_options;
-#define LAZY_GELU_DEFAULTS \
-  { "none" }
-LAZY_API extern const lazy_class lazy_class_gelu;
 
 typedef struct lazy_flatten_options {
   int64_t start_dim, end_dim;

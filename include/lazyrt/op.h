@@ -46,6 +46,18 @@ LAZY_API lazy_tensor lazy_relu(lazy_recorder *recorder, lazy_tensor input);
 LAZY_API lazy_tensor lazy_gelu(lazy_recorder *recorder, lazy_tensor input, bool approximate_tanh);
 LAZY_API lazy_tensor lazy_sigmoid(lazy_recorder *recorder, lazy_tensor input);
 LAZY_API lazy_tensor lazy_tanh(lazy_recorder *recorder, lazy_tensor input);
+/* As torch.nn.functional has them (nn_activation.h). ReLU6 is hardtanh from 0 to 6. */
+LAZY_API lazy_tensor lazy_leaky_relu(lazy_recorder *recorder, lazy_tensor input, double negative_slope);
+LAZY_API lazy_tensor lazy_hardtanh(lazy_recorder *recorder, lazy_tensor input, double min_val,
+                                   double max_val);
+LAZY_API lazy_tensor lazy_elu(lazy_recorder *recorder, lazy_tensor input, double alpha);
+LAZY_API lazy_tensor lazy_selu(lazy_recorder *recorder, lazy_tensor input);
+LAZY_API lazy_tensor lazy_silu(lazy_recorder *recorder, lazy_tensor input);
+LAZY_API lazy_tensor lazy_mish(lazy_recorder *recorder, lazy_tensor input);
+LAZY_API lazy_tensor lazy_hardsigmoid(lazy_recorder *recorder, lazy_tensor input);
+LAZY_API lazy_tensor lazy_hardswish(lazy_recorder *recorder, lazy_tensor input);
+LAZY_API lazy_tensor lazy_softplus(lazy_recorder *recorder, lazy_tensor input, double beta, double threshold);
+LAZY_API lazy_tensor lazy_log_sigmoid(lazy_recorder *recorder, lazy_tensor input);
 /* Elementwise with broadcasting; both of one dtype. */
 LAZY_API lazy_tensor lazy_add(lazy_recorder *recorder, lazy_tensor a, lazy_tensor b);
 LAZY_API lazy_tensor lazy_mul(lazy_recorder *recorder, lazy_tensor a, lazy_tensor b);

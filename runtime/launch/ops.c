@@ -119,6 +119,11 @@ lazy_status lazyi_launch_bias_act(const lazyi_launcher *launcher, enum lazy_act 
   return launch_elements(launcher, LAZYI_KERNEL_BIAS_ACT, params.count, &params, stream);
 }
 
+lazy_status lazyi_launch_activate(const lazyi_launcher *launcher, const struct lazy_k_activate_params *params,
+                                  lazy_driver_stream stream) {
+  return launch_elements(launcher, LAZYI_KERNEL_ACTIVATE, params->count, params, stream);
+}
+
 lazy_status lazyi_launch_gemm(const lazyi_launcher *launcher, const struct lazy_k_gemm_params *call,
                               lazy_driver_stream stream) {
   const uint64_t tiles = (uint64_t)((call->m + 63) / 64 * ((call->n + 63) / 64) * call->batch);

@@ -40,6 +40,11 @@ LAZY_MUST_USE lazy_status lazyi_launch_bias_act(const lazyi_launcher *launcher, 
                                                 lazy_dtype dtype, uint64_t rows, uint64_t columns, uint64_t y,
                                                 uint64_t x, uint64_t bias, lazy_driver_stream stream);
 
+/* An activation by itself; the block comes whole. */
+LAZY_MUST_USE lazy_status lazyi_launch_activate(const lazyi_launcher *launcher,
+                                                const struct lazy_k_activate_params *params,
+                                                lazy_driver_stream stream);
+
 /* The plain product, for every device; runtime/blas decides when a library does it instead. */
 LAZY_MUST_USE lazy_status lazyi_launch_gemm(const lazyi_launcher *launcher,
                                             const struct lazy_k_gemm_params *call, lazy_driver_stream stream);

@@ -75,8 +75,8 @@ static lazy_tensor batch_norm(lazy_recorder *recorder, lazy_module *self, const 
       [LAZY_NORM_LOWEST] = lowest,
       [LAZY_NORM_HIGHEST] = highest,
       [LAZY_NORM_VALUES] = own ? LAZY_NORM_OF_CHANNEL : LAZY_NORM_ANY,
-      [LAZYI_NORM_EPS] = lazyi_norm_bits(options->eps),
-      [LAZYI_NORM_MOMENTUM] = lazyi_norm_bits(options->momentum),
+      [LAZYI_NORM_EPS] = lazyi_nn_bits(options->eps),
+      [LAZYI_NORM_MOMENTUM] = lazyi_nn_bits(options->momentum),
   };
   return lazyi_norm_emit(recorder, self, &batch_norm_ops, lazy_arg(recorder, args, 0),
                          !options->track_running_stats ? LAZYI_NORM_STATELESS
@@ -95,8 +95,8 @@ static lazy_tensor instance_norm(lazy_recorder *recorder, lazy_module *self, con
       [LAZY_NORM_UNBATCHED] = unbatched,
       [LAZY_NORM_VALUES] = own ? LAZY_NORM_OF_SPACE : LAZY_NORM_ANY,
       [LAZYI_NORM_GROUPS] = -1, /* every channel by itself */
-      [LAZYI_NORM_EPS] = lazyi_norm_bits(options->eps),
-      [LAZYI_NORM_MOMENTUM] = lazyi_norm_bits(isnan(options->momentum) ? 0 : options->momentum),
+      [LAZYI_NORM_EPS] = lazyi_nn_bits(options->eps),
+      [LAZYI_NORM_MOMENTUM] = lazyi_nn_bits(isnan(options->momentum) ? 0 : options->momentum),
   };
   return lazyi_norm_emit(recorder, self, &instance_norm_ops, lazy_arg(recorder, args, 0),
                          !options->track_running_stats ? LAZYI_NORM_STATELESS

@@ -20,6 +20,22 @@ LAZY_MUST_USE lazy_status lazyi_nn_float_dtype(const char *op, const char *const
 LAZY_MUST_USE lazy_status lazyi_nn_spread(const lazy_module *self, const char *name, const lazy_ints *ints,
                                           int count, int64_t lowest, int64_t highest, int64_t *out);
 
+/* Numbers among an op's attributes. */
+static inline int64_t lazyi_nn_bits(double number) {
+  union {
+    double number;
+    int64_t bits;
+  } both = {.number = number};
+  return both.bits;
+}
+static inline double lazyi_nn_number(int64_t bits) {
+  union {
+    double number;
+    int64_t bits;
+  } both = {.bits = bits};
+  return both.number;
+}
+
 /* Elements of a shape that is known to be small enough (the shape rules see to that). */
 static inline uint64_t lazyi_nn_count(const lazy_shape *shape) {
   uint64_t count = 1;

@@ -31,14 +31,6 @@ lazy_status lazyi_norm_dtype(const char *op, const lazy_dtype *operands, int inp
   return LAZY_STATUS_OK;
 }
 
-static double number_of(int64_t bits) {
-  union {
-    int64_t bits;
-    double number;
-  } both = {bits};
-  return both.number;
-}
-
 static lazyi_norm norm_of(const lazyi_op_call *call) {
   const lazyi_operand *x = call->inputs, *params = call->params;
   const int64_t *attributes = call->attributes;
@@ -51,8 +43,8 @@ static lazyi_norm norm_of(const lazyi_op_call *call) {
                      .channels = (uint64_t)x->shape.dims[channel],
                      .inner = 1,
                      .affine = affine,
-                     .eps = number_of(attributes[LAZYI_NORM_EPS]),
-                     .momentum = number_of(attributes[LAZYI_NORM_MOMENTUM]),
+                     .eps = lazyi_nn_number(attributes[LAZYI_NORM_EPS]),
+                     .momentum = lazyi_nn_number(attributes[LAZYI_NORM_MOMENTUM]),
                      .statistics = state == LAZYI_NORM_STATELESS ? LAZYI_NORM_OWN
                                    : state == LAZYI_NORM_READS   ? LAZYI_NORM_RUNNING
                                                                  : LAZYI_NORM_UPDATE,

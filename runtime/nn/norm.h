@@ -64,12 +64,4 @@ LAZY_MUST_USE lazy_status lazyi_norm_dtype(const char *op, const lazy_dtype *ope
 lazy_tensor lazyi_norm_emit(lazy_recorder *recorder, lazy_module *self, lazyi_norm_ops *ops,
                             lazy_tensor input, lazyi_norm_state state, int64_t *attributes);
 
-static inline int64_t lazyi_norm_bits(double value) {
-  union {
-    double number;
-    int64_t bits;
-  } both = {value};
-  return both.bits;
-}
-
 #endif

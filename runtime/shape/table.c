@@ -111,7 +111,7 @@ static bool fits_signature(const lazyi_shape_call *call) {
          call->param_count >= signatures[call->rule].params_min &&
          call->param_count <= signatures[call->rule].params_max &&
          call->output_count == signatures[call->rule].outputs &&
-         call->attribute_count == signatures[call->rule].attributes;
+         (call->attribute_count == signatures[call->rule].attributes || call->rule == LAZY_RULE_SAME);
 }
 
 static bool has_slots(const lazyi_shape_table *table, const int32_t *slots, int count) {
