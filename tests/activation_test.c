@@ -154,3 +154,76 @@ TEST_ON_DRIVERS(activation, refuses_what_it_cannot_do) {
   lazy_module_release(module);
   lazy_context_close(context);
 }
+
+/* ---- in place ---- */
+
+typedef struct heard {
+  int count;
+  char last[600];
+} heard;
+static void hear(void *user, const char *message) {
+  heard *all = user;
+  all->count++;
+  (void)snprintf(all->last, sizeof all->last, "%s", message);
+}
+
+typedef struct residual_options {
+  bool reads, returns;
+} residual_options;
+/* y = act(x), then y + y, or with x, through a view of it; x itself comes back too where that is said. */
+static lazy_value residual_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) {
+  const residual_options *options = lazy_module_self(self);
+  const lazy_tensor h = lazy_tanh(recorder, lazy_arg(recorder, args, 0));
+  const lazy_tensor view = lazy_flatten(recorder, h, 0, -1);
+  lazy_module *act = NULL;
+  if (lazy_module_find(self, "act", &act) != LAZY_STATUS_OK)
+    return lazy_value_tensor(lazy_recorder_fail(recorder, LAZY_STATUS_NOT_FOUND, "act"));
+  const lazy_tensor y = lazy_flatten(recorder, lazy_call(recorder, act, h), 0, -1);
+  const lazy_tensor sum = lazy_add(recorder, options->reads ? view : y, y);
+  if (options->returns) lazy_tensor_retain(recorder, h);
+  return lazy_value_tensor(sum);
+}
+static const lazy_option residual_table[] = {
+    {"reads", LAZY_OPTION_BOOL, 0, offsetof(residual_options, reads), 0, NULL},
+    {"returns", LAZY_OPTION_BOOL, 0, offsetof(residual_options, returns), 0, NULL}};
+static const lazy_class residual = {LAZY_CLASS("Residual"), .self_bytes = sizeof(residual_options),
+                                    .options = residual_table, .option_count = 2,
+                                    .forward_value = residual_forward};
+
+TEST_ON_DRIVERS(activation, warns_where_a_change_in_place_would_be_seen) {
+  static const struct {
+    const char *text, *warning; /* NULL: none */
+  } cases[] = {
+      {"Net(\n(block): Residual(reads=True\n(act): ReLU(inplace=True)\n)\n)",
+       "ReLU 'block.act': inplace=True, and its input is read by add in block afterwards: unchanged here, "
+       "changed in PyTorch"},
+      {"Net(\n(block): Residual(reads=True\n(act): Hardswish(inplace=True)\n)\n)", "read by add in block"},
+      {"Net(\n(block): Residual(reads=True\n(act): ReLU()\n)\n)", NULL},
+      {"Net(\n(block): Residual(returns=True\n(act): Mish(True)\n)\n)", "its input is wanted as an output"},
+      {"Net(\n(block): Residual(reads=False\n(act): ReLU(inplace=True)\n)\n)", NULL},
+      {"Net(\n(a): Tanh()\n(b): ELU(inplace=True)\n(c): ReLU6(inplace=True)\n)", NULL},
+  };
+  heard all = {0};
+  lazy_context *context = NULL;
+  const lazy_context_options options = {.struct_size = sizeof options, .warn = hear, .warn_user = &all};
+  ASSERT_OK(lazy_context_open(env->device, &options, &context));
+  ASSERT_OK(lazy_context_register_class(context, &residual));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_CASE("%s", cases[i].text);
+    lazy_module *module = parse(context, cases[i].text);
+    lazy_graph *graph = NULL;
+    double *x;
+    lazy_array *input = model_random_array(env, context, LAZY_DTYPE_F32, LAZY_DIMS(3, 4), &x);
+    all = (heard){0};
+    ASSERT_OK(lazy_graph_create(module, NULL, &graph));
+    for (int step = 0; step < 3; step++)
+      ASSERT_OK(lazy_graph_forward(graph, LAZY_ARGS(lazy_value_array(input)), NULL));
+    EXPECT_EQ(all.count, cases[i].warning != NULL);
+    if (cases[i].warning != NULL) EXPECT_CONTAINS(all.last, cases[i].warning);
+    free(x);
+    lazy_array_release(input);
+    lazy_graph_destroy(graph);
+    lazy_module_release(module);
+  }
+  lazy_context_close(context);
+}

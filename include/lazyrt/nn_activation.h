@@ -3,7 +3,9 @@
    Input and output of any shape, f64, f32, f16, bf16; f16 and bf16 are computed in f32 and rounded once. NaN
    stays NaN. `inplace` is read and printed as PyTorch has it (Hardsigmoid and Hardswish do not print it) and
    means nothing more: a call is recorded as a function of its input, and the planner decides what shares
-   memory. */
+   memory. Where an op would read that input later, or the caller gets it as an output, and so would see it
+   changed in PyTorch, the context's `warn` is told, once for every plan; the caller's own input array stays
+   as it is. */
 #ifndef LAZYRT_NN_ACTIVATION_H
 #define LAZYRT_NN_ACTIVATION_H
 

@@ -161,12 +161,13 @@ static lazy_status explain(lazy_status status, const holdings *held) {
   return status;
 }
 
-static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan **out_plan) {
+static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan **out_plan, bool *out_is_new) {
   holdings held = {0};
   if (purpose == LAZYI_PURPOSE_FORWARD) {
     lazyi_plan_key *key = &graph->planner.key;
     LAZY_TRY(lazyi_plan_key_make(key, &graph->recording));
     *out_plan = lazyi_plan_cache_find(&graph->plans, key, &graph->recording);
+    *out_is_new = *out_plan == NULL;
     if (*out_plan != NULL) return LAZY_STATUS_OK; /* its slab is no larger than the graph's */
   }
   lazy_status status = prepare(graph, purpose, &held);
@@ -184,14 +185,16 @@ static lazy_status settle(lazy_graph *graph, lazyi_purpose purpose, lazyi_plan *
 lazy_status lazyi_first_forward(lazy_graph *graph, const lazy_args *args, lazyi_purpose purpose,
                                 lazyi_plan **out_plan) {
   lazyi_recording *recording = &graph->recording;
+  bool is_new = true;
   graph->last = NULL;
   if (!graph->is_settled) lazyi_recording_become_first(recording);
   lazy_status status =
       lazyi_recording_record(recording, graph->module, args, purpose != LAZYI_PURPOSE_FORWARD);
-  if (status == LAZY_STATUS_OK) status = settle(graph, purpose, out_plan);
+  if (status == LAZY_STATUS_OK) status = settle(graph, purpose, out_plan, &is_new);
   if (status == LAZY_STATUS_OK) {
     graph->is_settled = purpose != LAZYI_PURPOSE_SETTLE;
     lazyi_recording_commit(recording);
+    if (is_new) lazyi_recording_tell_overwrites(recording);
   } else {
     lazyi_recording_rollback(recording);
   }

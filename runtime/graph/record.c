@@ -197,6 +197,7 @@ const lazyi_recorder_methods lazyi_recording_methods = {
     .call_begin = call_begin,
     .call_end = call_end,
     .retain = retain,
+    .overwrite = lazyi_recording_overwrite,
 };
 
 /* ---- beginning and end ---- */
@@ -222,6 +223,7 @@ void lazyi_recording_deinit(lazyi_recording *recording) {
   lazyi_vector_deinit(&recording->pending);
   lazyi_vector_deinit(&recording->inputs);
   lazyi_vector_deinit(&recording->outputs);
+  lazyi_vector_deinit(&recording->overwrites);
   lazyi_slot_map_deinit(&recording->slots);
   lazyi_bump_deinit(&recording->bump);
 }
@@ -231,6 +233,7 @@ static void clear(lazyi_recording *recording) {
   recording->tensors.count = recording->ops.count = recording->node_calls.count = 0;
   recording->params.count = recording->ticket_params.count = recording->calls.count = 0;
   recording->pending.count = recording->inputs.count = recording->outputs.count = 0;
+  recording->overwrites.count = 0;
   lazyi_slot_map_clear(&recording->slots);
   lazyi_bump_clear(&recording->bump);
   recording->call = -1;

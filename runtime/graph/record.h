@@ -37,6 +37,11 @@ typedef struct lazyi_recorded_call {
   int32_t output;        /* slot of its first output tensor; -1 without one */
 } lazyi_recorded_call;
 
+/* A tensor that PyTorch changes in place where a node is. */
+typedef struct lazyi_recorded_overwrite {
+  int32_t slot, node, call;
+} lazyi_recorded_overwrite;
+
 typedef struct lazyi_recording {
   lazy_recorder base;
   lazyi_core *core; /* borrowed, from the graph's context */
@@ -50,8 +55,9 @@ typedef struct lazyi_recording {
   LAZYI_VECTOR(lazyi_recorded_call) calls;
   LAZYI_VECTOR(lazy_module *) pending; /* modules that this recording settled; held by the journal */
   LAZYI_VECTOR(lazy_array *) inputs;   /* borrowed; NULL where only the shape is known */
-  LAZYI_VECTOR(int32_t) outputs;       /* slots of the root's result, in order */
-  lazyi_slot_map slots;                /* of parameters */
+  LAZYI_VECTOR(lazyi_recorded_overwrite) overwrites; /* only where somebody hears warnings */
+  LAZYI_VECTOR(int32_t) outputs;                     /* slots of the root's result, in order */
+  lazyi_slot_map slots;                              /* of parameters */
   lazyi_bump bump;
   int32_t call;   /* the one under way; -1 outside the root */
   bool is_placed; /* the error that stuck names its module */
@@ -109,6 +115,10 @@ LAZY_MUST_USE lazy_status lazyi_recording_shape(lazy_recorder *recorder, lazy_te
 LAZY_MUST_USE lazy_status lazyi_recording_dtype(lazy_recorder *recorder, lazy_tensor tensor,
                                                 lazy_dtype *out_dtype);
 LAZY_MUST_USE lazy_status lazyi_recording_settle(lazy_recorder *recorder, lazy_module *module);
+
+/* record_overwrite.c: a method; warnings, for a recording that nothing like it was planned of before. */
+void lazyi_recording_overwrite(lazy_recorder *recorder, lazy_tensor tensor);
+void lazyi_recording_tell_overwrites(const lazyi_recording *recording);
 
 /* Works every shape out on the host. */
 LAZY_MUST_USE lazy_status lazyi_recording_evaluate(lazyi_recording *recording);

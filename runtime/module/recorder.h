@@ -72,6 +72,9 @@ typedef struct lazyi_recorder_methods {
   lazy_status (*call_begin)(lazy_recorder *recorder, lazy_module *module);
   void (*call_end)(lazy_recorder *recorder, lazy_module *module, const lazy_value *output);
   void (*retain)(lazy_recorder *recorder, lazy_tensor tensor);
+  /* Says that in PyTorch the node recorded last changes `tensor` in place: a warning where anybody reads it
+     later. */
+  void (*overwrite)(lazy_recorder *recorder, lazy_tensor tensor);
 } lazyi_recorder_methods;
 
 /* First member of the graph's recorder. */

@@ -147,42 +147,44 @@ static const lazy_option hardtanh_options[] = {NUMBER(lazy_hardtanh_options, min
 static const lazy_option softplus_options[] = {NUMBER(lazy_softplus_options, beta, 1),
                                                NUMBER(lazy_softplus_options, threshold, 20)};
 
-/* CLASS(variable's name, class's name, result; other members): the result of `x` and, where there are any,
-   `options`. */
-#define CLASS(variable, name_, options_t, result, ...)                                                       \
+/* CLASS(variable's name, class's name, is it in place, result; other members): the result of `x` and, where
+   there are any, `options`. */
+#define CLASS(variable, name_, options_t, inplace, result, ...)                                              \
   static lazy_tensor variable##_forward(lazy_recorder *recorder, lazy_module *self, const lazy_args *args) { \
     const options_t *options = lazy_module_self(self);                                                       \
-    const lazy_tensor x = lazy_arg(recorder, args, 0);                                                       \
+    const lazy_tensor x = lazy_arg(recorder, args, 0), y = (result);                                         \
     (void)options;                                                                                           \
-    return result;                                                                                           \
+    if (inplace) recorder->methods->overwrite(recorder, x);                                                  \
+    return y;                                                                                                \
   }                                                                                                          \
   const lazy_class lazy_class_##variable = {LAZY_CLASS(name_), .forward = variable##_forward, __VA_ARGS__};
 #define OPTIONS(options_t, table) \
   .self_bytes = sizeof(options_t), .options = (table), .option_count = sizeof(table) / sizeof *(table)
-#define INPLACE_CLASS(variable, name, result) \
-  CLASS(variable, name, lazy_inplace_options, result, OPTIONS(lazy_inplace_options, inplace_options))
-#define HIDDEN_CLASS(variable, name, result) \
-  CLASS(variable, name, lazy_inplace_options, result, OPTIONS(lazy_inplace_options, hidden_options))
+#define PLAIN_CLASS(variable, name, result) CLASS(variable, name, void, false, result, )
+#define INPLACE_CLASS(variable, name, table, result) \
+  CLASS(variable, name, lazy_inplace_options, options->inplace, result, OPTIONS(lazy_inplace_options, table))
 
-INPLACE_CLASS(relu, "ReLU", lazy_relu(recorder, x))
-INPLACE_CLASS(relu6, "ReLU6", lazy_hardtanh(recorder, x, 0, 6))
-INPLACE_CLASS(selu, "SELU", lazy_selu(recorder, x))
-INPLACE_CLASS(silu, "SiLU", lazy_silu(recorder, x))
-INPLACE_CLASS(mish, "Mish", lazy_mish(recorder, x))
-HIDDEN_CLASS(hardsigmoid, "Hardsigmoid", lazy_hardsigmoid(recorder, x))
-HIDDEN_CLASS(hardswish, "Hardswish", lazy_hardswish(recorder, x))
-CLASS(sigmoid, "Sigmoid", void, lazy_sigmoid(recorder, x), )
-CLASS(tanh, "Tanh", void, lazy_tanh(recorder, x), )
-CLASS(log_sigmoid, "LogSigmoid", void, lazy_log_sigmoid(recorder, x), )
-CLASS(gelu, "GELU", lazy_gelu_options, lazy_gelu(recorder, x, strcmp(options->approximate, "tanh") == 0),
+INPLACE_CLASS(relu, "ReLU", inplace_options, lazy_relu(recorder, x))
+INPLACE_CLASS(relu6, "ReLU6", inplace_options, lazy_hardtanh(recorder, x, 0, 6))
+INPLACE_CLASS(selu, "SELU", inplace_options, lazy_selu(recorder, x))
+INPLACE_CLASS(silu, "SiLU", inplace_options, lazy_silu(recorder, x))
+INPLACE_CLASS(mish, "Mish", inplace_options, lazy_mish(recorder, x))
+INPLACE_CLASS(hardsigmoid, "Hardsigmoid", hidden_options, lazy_hardsigmoid(recorder, x))
+INPLACE_CLASS(hardswish, "Hardswish", hidden_options, lazy_hardswish(recorder, x))
+PLAIN_CLASS(sigmoid, "Sigmoid", lazy_sigmoid(recorder, x))
+PLAIN_CLASS(tanh, "Tanh", lazy_tanh(recorder, x))
+PLAIN_CLASS(log_sigmoid, "LogSigmoid", lazy_log_sigmoid(recorder, x))
+CLASS(gelu, "GELU", lazy_gelu_options, false,
+      lazy_gelu(recorder, x, strcmp(options->approximate, "tanh") == 0),
       OPTIONS(lazy_gelu_options, gelu_options), .construct = gelu_construct)
-CLASS(leaky_relu, "LeakyReLU", lazy_leaky_relu_options, lazy_leaky_relu(recorder, x, options->negative_slope),
+CLASS(leaky_relu, "LeakyReLU", lazy_leaky_relu_options, options->inplace,
+      lazy_leaky_relu(recorder, x, options->negative_slope),
       OPTIONS(lazy_leaky_relu_options, leaky_relu_options))
-CLASS(elu, "ELU", lazy_elu_options, lazy_elu(recorder, x, options->alpha),
+CLASS(elu, "ELU", lazy_elu_options, options->inplace, lazy_elu(recorder, x, options->alpha),
       OPTIONS(lazy_elu_options, elu_options))
-CLASS(hardtanh, "Hardtanh", lazy_hardtanh_options,
+CLASS(hardtanh, "Hardtanh", lazy_hardtanh_options, options->inplace,
       lazy_hardtanh(recorder, x, options->min_val, options->max_val),
       OPTIONS(lazy_hardtanh_options, hardtanh_options), .construct = hardtanh_construct)
-CLASS(softplus, "Softplus", lazy_softplus_options,
+CLASS(softplus, "Softplus", lazy_softplus_options, false,
       lazy_softplus(recorder, x, options->beta, options->threshold),
       OPTIONS(lazy_softplus_options, softplus_options))
