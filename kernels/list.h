@@ -12,6 +12,8 @@
   X(CONVERT, lazy_k_convert)             \
   X(BIAS_ACT, lazy_k_bias_act)           \
   X(ACTIVATE, lazy_k_activate)           \
+  X(SOFTMAX, lazy_k_softmax)             \
+  X(SOFTMAX_MANY, lazy_k_softmax_many)   \
   X(BINARY, lazy_k_binary)               \
   X(GEMM, lazy_k_gemm)                   \
   X(MOMENTS, lazy_k_moments)             \

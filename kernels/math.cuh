@@ -53,6 +53,28 @@ LAZY_INLINE float lazy_log1p_f32(float x) {
   return q * z * s + 2.0f * s;
 }
 
+/* -ln x for a normal x; -0 for 1. */
+LAZY_INLINE float lazy_minus_log_f32(float x) {
+  /* x = 2^k m, m within a factor of sqrt(2) of 1 */
+  const uint32_t bits = lazy_f32_bits(x), above = bits - 0x3f3504f3u;
+  const float m = lazy_bits_f32((above & 0x007fffffu) + 0x3f3504f3u);
+  const float k = (float)((int32_t)above >> 23), f = m - 1.0f;
+  float q = -7.63449296e-2f;
+  q = q * f + 1.2761575e-1f;
+  q = q * f + -1.31601825e-1f;
+  q = q * f + 1.42017588e-1f;
+  q = q * f + -1.66233569e-1f;
+  q = q * f + 2.00012267e-1f;
+  q = q * f + -2.50008196e-1f;
+  q = q * f + 3.33333313e-1f;
+  const float square = f * f;
+  const float log_m = f - (0.5f * square - square * f * q + k * 2.12194440e-4f);
+  return -(log_m + k * 6.93359375e-1f);
+}
+
+/* Of a normal x; NaN stays. */
+LAZY_INLINE float lazy_log_f32(float x) { return x != x ? x : -lazy_minus_log_f32(x); }
+
 /* 1 / (1 + e^-x), small values to full relative precision. */
 LAZY_INLINE float lazy_sigmoid_f32(float x) {
   const float e = lazy_exp_f32(x < 0.0f ? x : -x);
@@ -102,6 +124,7 @@ LAZY_INLINE float lazy_erf_f32(float x) {
 /* The C library's: its last bits may differ from one to the next. */
 LAZY_INLINE double lazy_exp_f64(double x) { return exp(x); }
 LAZY_INLINE double lazy_expm1_f64(double x) { return expm1(x); }
+LAZY_INLINE double lazy_log_f64(double x) { return log(x); }
 LAZY_INLINE double lazy_log1p_f64(double x) { return log1p(x); }
 LAZY_INLINE double lazy_tanh_f64(double x) { return tanh(x); }
 LAZY_INLINE double lazy_erf_f64(double x) { return erf(x); }

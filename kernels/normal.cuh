@@ -9,27 +9,8 @@
 #ifndef LAZYRT_KERNELS_NORMAL_CUH
 #define LAZYRT_KERNELS_NORMAL_CUH
 
-#include "kernels/number.cuh"
+#include "kernels/math.cuh"
 #include "kernels/philox.cuh"
-
-/* -ln x for a normal x up to 1; -0 for 1. */
-LAZY_INLINE float lazy_minus_log_f32(float x) {
-  /* x = 2^k m, m within a factor of sqrt(2) of 1 */
-  const uint32_t bits = lazy_f32_bits(x), above = bits - 0x3f3504f3u;
-  const float m = lazy_bits_f32((above & 0x007fffffu) + 0x3f3504f3u);
-  const float k = (float)((int32_t)above >> 23), f = m - 1.0f;
-  float q = -7.63449296e-2f;
-  q = q * f + 1.2761575e-1f;
-  q = q * f + -1.31601825e-1f;
-  q = q * f + 1.42017588e-1f;
-  q = q * f + -1.66233569e-1f;
-  q = q * f + 2.00012267e-1f;
-  q = q * f + -2.50008196e-1f;
-  q = q * f + 3.33333313e-1f;
-  const float square = f * f;
-  const float log_m = f - (0.5f * square - square * f * q + k * 2.12194440e-4f);
-  return -(log_m + k * 6.93359375e-1f);
-}
 
 /* The pair of a radius word and an angle word. */
 LAZY_INLINE void lazy_normal_pair_f32(uint32_t radius_word, uint32_t angle_word, float *out_cos,

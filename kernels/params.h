@@ -39,6 +39,7 @@ enum lazy_shape_rule {
   LAZY_RULE_CONV_TRANSPOSE = 39, /* the same */
   LAZY_RULE_LSTM = 40,           /* attributes: enum lazy_recurrent_attribute; inputs: input [, h_0, c_0] */
   LAZY_RULE_GRU = 41,            /* the same; inputs: input [, h_0] */
+  LAZY_RULE_SOFTMAX = 44,        /* attributes: enum lazy_softmax_attribute */
   LAZY_RULE_COUNT
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/conv_rules.h"
 #include "kernels/recurrent_rules.h"
 #include "kernels/rule_call.h"
+#include "kernels/softmax_rules.h"
 #include "kernels/spatial_rules.h"
 
 /* ---- rules ---- */
@@ -186,6 +187,7 @@ LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *cal
     case LAZY_RULE_CONV_TRANSPOSE: return rule_conv(call, 1);
     case LAZY_RULE_LSTM: return rule_recurrent(call, 4, 2);
     case LAZY_RULE_GRU: return rule_recurrent(call, 3, 1);
+    case LAZY_RULE_SOFTMAX: return rule_softmax(call);
     default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, rule, LAZY_RULE_COUNT);
   }
 }

@@ -1,4 +1,4 @@
-/* Built-in classes that change every element by itself. Part of nn.h.
+/* Built-in classes that change every element by itself, and softmax. Part of nn.h.
 
    Input and output of any shape, f64, f32, f16, bf16; f16 and bf16 are computed in f32 and rounded once. NaN
    stays NaN. `inplace` is read and printed as PyTorch has it (Hardsigmoid and Hardswish do not print it) and
@@ -72,6 +72,17 @@ typedef struct lazy_softplus_options {
 #define LAZY_SOFTPLUS_DEFAULTS \
   { 1, 20 }
 LAZY_API extern const lazy_class lazy_class_softplus;
+
+/* nn.Softmax(dim=None) and nn.LogSoftmax(dim=None): e^(x - largest) / sum along one dim, negative from the
+   end, or the logarithm of that. A row with NaN, +infinity or nothing but -infinity becomes NaN. dim None is
+   what PyTorch makes of it: 0 of a rank of 0, 1 or 3, else 1. OUT_OF_RANGE where the input has no such dim.
+   Options: dim = LAZY_INT(-1). */
+typedef struct lazy_softmax_options {
+  lazy_ints dim; /* one number */
+} lazy_softmax_options;
+#define LAZY_SOFTMAX_DEFAULTS \
+  { LAZY_INT(LAZY_INT_NONE) }
+LAZY_API extern const lazy_class lazy_class_softmax, lazy_class_log_softmax;
 
 #ifdef __cplusplus
 }

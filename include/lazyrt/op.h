@@ -58,6 +58,9 @@ LAZY_API lazy_tensor lazy_hardsigmoid(lazy_recorder *recorder, lazy_tensor input
 LAZY_API lazy_tensor lazy_hardswish(lazy_recorder *recorder, lazy_tensor input);
 LAZY_API lazy_tensor lazy_softplus(lazy_recorder *recorder, lazy_tensor input, double beta, double threshold);
 LAZY_API lazy_tensor lazy_log_sigmoid(lazy_recorder *recorder, lazy_tensor input);
+/* Along a dim, negative from the end. */
+LAZY_API lazy_tensor lazy_softmax(lazy_recorder *recorder, lazy_tensor input, int dim);
+LAZY_API lazy_tensor lazy_log_softmax(lazy_recorder *recorder, lazy_tensor input, int dim);
 /* Elementwise with broadcasting; both of one dtype. */
 LAZY_API lazy_tensor lazy_add(lazy_recorder *recorder, lazy_tensor a, lazy_tensor b);
 LAZY_API lazy_tensor lazy_mul(lazy_recorder *recorder, lazy_tensor a, lazy_tensor b);

@@ -124,6 +124,16 @@ lazy_status lazyi_launch_activate(const lazyi_launcher *launcher, const struct l
   return launch_elements(launcher, LAZYI_KERNEL_ACTIVATE, params->count, params, stream);
 }
 
+lazy_status lazyi_launch_softmax(const lazyi_launcher *launcher, const struct lazy_k_softmax_params *params,
+                                 lazy_driver_stream stream) {
+  enum { SHORT = 64, SIDE_BY_SIDE = 32, MANY = 8192, ROWS_PER_BLOCK = 256 };
+  const bool is_many = params->length <= SHORT || (params->inner >= SIDE_BY_SIDE && params->rows >= MANY);
+  if (params->rows == 0 || params->length == 0) return LAZY_STATUS_OK;
+  return lazyi_launch(launcher, is_many ? LAZYI_KERNEL_SOFTMAX_MANY : LAZYI_KERNEL_SOFTMAX,
+                      lazyi_launch_grid(launcher, params->rows, is_many ? ROWS_PER_BLOCK : 1),
+                      LAZYI_LAUNCH_BLOCK, params, stream);
+}
+
 lazy_status lazyi_launch_gemm(const lazyi_launcher *launcher, const struct lazy_k_gemm_params *call,
                               lazy_driver_stream stream) {
   const uint64_t tiles = (uint64_t)((call->m + 63) / 64 * ((call->n + 63) / 64) * call->batch);

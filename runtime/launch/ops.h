@@ -45,6 +45,12 @@ LAZY_MUST_USE lazy_status lazyi_launch_activate(const lazyi_launcher *launcher,
                                                 const struct lazy_k_activate_params *params,
                                                 lazy_driver_stream stream);
 
+/* Short rows, or many side by side, go to softmax_many, others to softmax: the shape alone decides, as
+   results differ in their last bits. */
+LAZY_MUST_USE lazy_status lazyi_launch_softmax(const lazyi_launcher *launcher,
+                                               const struct lazy_k_softmax_params *params,
+                                               lazy_driver_stream stream);
+
 /* The plain product, for every device; runtime/blas decides when a library does it instead. */
 LAZY_MUST_USE lazy_status lazyi_launch_gemm(const lazyi_launcher *launcher,
                                             const struct lazy_k_gemm_params *call, lazy_driver_stream stream);

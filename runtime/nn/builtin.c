@@ -22,6 +22,8 @@ static const lazy_class *const classes[] = {
     &lazy_class_hardtanh,
     &lazy_class_softplus,
     &lazy_class_log_sigmoid,
+    &lazy_class_softmax,
+    &lazy_class_log_softmax,
     &lazy_class_add,
     &lazy_class_sequential,
     &lazy_class_batch_norm1d,

@@ -98,6 +98,7 @@ static const struct {
     [LAZY_RULE_CONV_TRANSPOSE] = {1, 1, 1, 2, 1, LAZY_CONV_ATTRIBUTES},
     [LAZY_RULE_LSTM] = {1, 3, 2, 255, 3, LAZY_RECURRENT_ATTRIBUTES},
     [LAZY_RULE_GRU] = {1, 2, 2, 255, 2, LAZY_RECURRENT_ATTRIBUTES},
+    [LAZY_RULE_SOFTMAX] = {1, 1, 0, 0, 1, LAZY_SOFTMAX_ATTRIBUTES},
 };
 
 static bool fits_signature(const lazyi_shape_call *call) {
