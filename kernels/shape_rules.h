@@ -4,6 +4,7 @@
 #define LAZYRT_KERNELS_SHAPE_RULES_H
 
 #include "kernels/conv_rules.h"
+#include "kernels/norm_rules.h"
 #include "kernels/recurrent_rules.h"
 #include "kernels/rule_call.h"
 #include "kernels/softmax_rules.h"
@@ -115,39 +116,6 @@ LAZY_RULE_INLINE int32_t rule_flatten(const struct lazy_rule_call *call) {
   return LAZY_SHAPE_OK;
 }
 
-/* Batch, instance and group norm: an element of a parameter for each channel; the output is as the input. */
-LAZY_RULE_INLINE int32_t rule_norm(const struct lazy_rule_call *call) {
-  const int64_t *input = rule_row(call, 0);
-  int64_t *output = rule_output(call, 0);
-  int32_t rank = (int32_t)LAZY_ROW_AT(input, LAZY_ROW_RANK), inputs = call->node->input_count;
-  int64_t lowest = call->attributes[LAZY_NORM_LOWEST], highest = call->attributes[LAZY_NORM_HIGHEST];
-  int64_t values = call->attributes[LAZY_NORM_VALUES];
-  if (rank < lowest || rank > highest)
-    return rule_fail(call, LAZY_SHAPE_RANK_RANGE, 0, (int32_t)lowest, rank, highest);
-  int32_t dim = rank == call->attributes[LAZY_NORM_UNBATCHED] ? 0 : 1;
-  int32_t channel = LAZY_ROW_DIMS - rank + dim;
-  lazy_dim channels = LAZY_ROW_AT(input, channel);
-  for (int32_t i = 0; i < call->node->param_count; i++) {
-    int64_t *param = rule_param(call, i);
-    int32_t wanted = i < call->attributes[LAZY_NORM_VECTORS] ? 1 : 0;
-    int32_t status = rule_unify_rank(call, i, wanted);
-    if (status == LAZY_SHAPE_UNSHAPED) rule_write(call, param, wanted, 1, wanted == 0 ? 1 : channels);
-    else if (status != LAZY_SHAPE_OK) return status;
-    else if (wanted == 1 && !dim_equal(LAZY_ROW_AT(param, LAZY_ROW_DIMS - 1), channels))
-      return rule_fail(call, LAZY_SHAPE_DIM_MISMATCH, 0, dim, channels,
-                       LAZY_ROW_AT(param, LAZY_ROW_DIMS - 1));
-  }
-  if (values != LAZY_NORM_ANY) {
-    lazy_dim count = 1;
-    for (int32_t i = LAZY_ROW_DIMS - rank; i < LAZY_ROW_DIMS; i++)
-      if (i > channel || (i < channel && values == LAZY_NORM_OF_CHANNEL))
-        count = dim_mul(count, LAZY_ROW_AT(input, i));
-    if (dim_is_one(count)) return rule_fail(call, LAZY_SHAPE_ONE_VALUE, inputs - 1, -1, 1, values);
-  }
-  for (int32_t i = 0; i < LAZY_ROW; i++) LAZY_ROW_AT(output, i) = LAZY_ROW_AT(input, i);
-  return LAZY_SHAPE_OK;
-}
-
 /* Sums over a set's parameters: the output row holds elements at 0 and aligned bytes at 1. A sum that is too
    large stays LAZY_DIM_LIMIT. */
 LAZY_RULE_INLINE int32_t rule_tally(const struct lazy_rule_call *call) {
@@ -187,6 +155,7 @@ LAZY_RULE_INLINE int32_t lazy_shape_rule_run_as(const struct lazy_rule_call *cal
     case LAZY_RULE_CONV_TRANSPOSE: return rule_conv(call, 1);
     case LAZY_RULE_LSTM: return rule_recurrent(call, 4, 2);
     case LAZY_RULE_GRU: return rule_recurrent(call, 3, 1);
+    case LAZY_RULE_NORM_LAST: return rule_norm_last(call);
     case LAZY_RULE_SOFTMAX: return rule_softmax(call);
     default: return rule_fail(call, LAZY_SHAPE_UNKNOWN_RULE, 0, -1, rule, LAZY_RULE_COUNT);
   }

@@ -7,7 +7,7 @@
 
 #include "runtime/module/state.h"
 #include "runtime/nn/nn.h"
-#include "tests/model.h"
+#include "tests/norm_check.h"
 
 typedef lazy_batch_norm_options options;
 
@@ -90,19 +90,6 @@ static void step(reference *r, const double *x, bool training, double unit, doub
 
 /* ---- the module's side ---- */
 
-static void write_param(lazy_module *module, const char *name, const double *values) {
-  lazy_param *param = NULL;
-  lazy_array *array = NULL;
-  ASSERT_OK(lazy_module_find_param(module, name, &param));
-  ASSERT_OK(lazy_param_array(param, &array));
-  const size_t count = (size_t)lazy_array_element_count(array);
-  void *data = malloc(count * 8 + 1);
-  model_encode(lazy_array_dtype(array), values, count, data);
-  EXPECT_OK(lazy_array_upload(array, data, lazy_array_bytes(array)));
-  lazy_array_release(array);
-  free(data);
-}
-
 static int64_t read_counter(lazy_module *module) {
   lazy_param *param = NULL;
   lazy_array *array = NULL;
@@ -114,44 +101,13 @@ static int64_t read_counter(lazy_module *module) {
   return count;
 }
 
-static bool has_param(lazy_module *module, const char *name) {
-  for (size_t i = 0; i < lazy_module_param_count(module); i++)
-    if (strcmp(lazy_module_param_name(module, i), name) == 0) return lazy_module_param_at(module, i) != NULL;
-  return false;
-}
-
-/* Values with few bits, and what the module holds of them, which the reference goes on from. */
-static double *randomize(check_env *env, lazy_module *module, const char *name, int64_t count, double low) {
-  double *values = malloc((size_t)count * sizeof *values + 1);
-  for (int64_t i = 0; i < count; i++) values[i] = low + (double)check_random_below(env, 64) / 32;
-  write_param(module, name, values);
-  return values;
-}
-
-static void check_values(const char *what, const double *found, const double *wanted, const double *room,
-                         double even_room, int64_t count) {
-  for (int64_t i = 0; i < count; i++) {
-    if (fabs(found[i] - wanted[i]) <= (room != NULL ? room[i] : 0) + even_room) continue;
-    FAIL("%s %lld of %lld: found %.9g, wanted %.9g, room %.3g", what, (long long)i, (long long)count,
-         found[i], wanted[i], (room != NULL ? room[i] : 0) + even_room);
-    return;
-  }
-}
-
-static double rounding(lazy_dtype dtype) {
-  return dtype == LAZY_DTYPE_F64   ? 0x1p-53
-         : dtype == LAZY_DTYPE_F32 ? 0x1p-24
-         : dtype == LAZY_DTYPE_F16 ? 0x1p-11
-                                   : 0x1p-8;
-}
-
 static void check_buffers(lazy_module *module, const reference *r, lazy_dtype dtype, double unit,
                           double most) {
   if (r->mean == NULL) return;
   double *mean = model_read_param(module, "running_mean"), *var = model_read_param(module, "running_var");
-  const double room = unit * unit_count(r) * (1 + most) + 2 * rounding(dtype) * (1 + most);
-  check_values("running_mean", mean, r->mean, NULL, room, r->channels);
-  check_values("running_var", var, r->var, NULL, room * (4 + most), r->channels);
+  const double room = unit * unit_count(r) * (1 + most) + 2 * norm_rounding(dtype) * (1 + most);
+  norm_check_values("running_mean", mean, r->mean, NULL, room, r->channels);
+  norm_check_values("running_var", var, r->var, NULL, room * (4 + most), r->channels);
   EXPECT_EQ(read_counter(module), r->batches);
   memcpy(r->mean, mean, (size_t)r->channels * sizeof *mean); /* go on from what was rounded */
   memcpy(r->var, var, (size_t)r->channels * sizeof *var);
@@ -202,12 +158,12 @@ static void check_random_norm(check_env *env, lazy_context *context) {
   EXPECT_OK(lazy_graph_dry_run(graph, LAZY_ARGS(lazy_value_spec(&spec)))); /* moves no statistics */
   EXPECT_TRUE(lazy_module_class(module) == classes[kind].ordinary);
   reference r = {.is_batch = classes[kind].is_batch, .options = o, .channels = channels};
-  EXPECT_EQ(has_param(module, "weight"), o.affine);
-  EXPECT_EQ(has_param(module, "bias"), o.affine && o.bias);
-  EXPECT_EQ(has_param(module, "running_mean"), o.track_running_stats);
-  EXPECT_EQ(has_param(module, "num_batches_tracked"), o.track_running_stats);
-  if (o.affine) r.weight = randomize(env, module, "weight", channels, -1);
-  if (o.affine && o.bias) r.bias = randomize(env, module, "bias", channels, -1);
+  EXPECT_EQ(norm_has_param(module, "weight"), o.affine);
+  EXPECT_EQ(norm_has_param(module, "bias"), o.affine && o.bias);
+  EXPECT_EQ(norm_has_param(module, "running_mean"), o.track_running_stats);
+  EXPECT_EQ(norm_has_param(module, "num_batches_tracked"), o.track_running_stats);
+  if (o.affine) r.weight = norm_randomize(env, module, "weight", channels, -1);
+  if (o.affine && o.bias) r.bias = norm_randomize(env, module, "bias", channels, -1);
   if (o.track_running_stats) {
     r.mean = model_read_param(module, "running_mean");
     r.var = model_read_param(module, "running_var");
@@ -241,8 +197,8 @@ static void check_random_norm(check_env *env, lazy_context *context) {
       double *y = model_read_output(graph, outputs.at[0], &found);
       EXPECT_EQ(found.rank, shape.rank);
       for (int64_t i = 0; i < count; i++)
-        room[i] += rounding(dtype) * fabs(wanted[i]) * 1.01 + (dtype == LAZY_DTYPE_F16 ? 0x1p-25 : 0);
-      check_values("output", y, wanted, room, 0, count);
+        room[i] += norm_rounding(dtype) * fabs(wanted[i]) * 1.01 + (dtype == LAZY_DTYPE_F16 ? 0x1p-25 : 0);
+      norm_check_values("output", y, wanted, room, 0, count);
       free(y);
       check_buffers(module, &r, param_dtype, unit, 1);
     }
@@ -296,19 +252,10 @@ TEST(norm, text_is_read_and_printed_as_pytorch_prints_it) {
        "LazyBatchNorm1d(0, eps=0.001, momentum=None, affine=False, bias=False, track_running_stats=False)"},
   };
   lazy_context *context = model_context(env, env->device);
-  for (size_t i = 0; i < sizeof printed / sizeof *printed + sizeof written / sizeof *written; i++) {
-    const bool again = i < sizeof printed / sizeof *printed;
-    const char *text = again ? printed[i] : written[i - sizeof printed / sizeof *printed][0];
-    const char *wanted = again ? printed[i] : written[i - sizeof printed / sizeof *printed][1];
-    lazy_module *module = NULL;
-    char *found = NULL;
-    CHECK_CASE("%s", text);
-    ASSERT_OK(lazy_module_parse(context, text, &module));
-    EXPECT_OK(lazy_module_to_string(module, &found));
-    EXPECT_STREQ(found, wanted);
-    lazy_string_free(found);
-    lazy_module_release(module);
-  }
+  for (size_t i = 0; i < sizeof printed / sizeof *printed; i++)
+    norm_check_text(context, printed[i], printed[i]);
+  for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+    norm_check_text(context, written[i][0], written[i][1]);
   lazy_module *module = NULL;
   EXPECT_FAILS(lazy_module_parse(context, "LazyBatchNorm1d(4, eps=1e-05)", &module), LAZY_STATUS_PARSE,
                "given twice");
@@ -317,18 +264,6 @@ TEST(norm, text_is_read_and_printed_as_pytorch_prints_it) {
 }
 
 /* ---- what is refused, before anything changes ---- */
-
-static void check_refused(lazy_module *module, lazy_dtype dtype, lazy_shape shape, lazy_status status,
-                          const char *fragment) {
-  char *before = model_snapshot(module);
-  const lazy_spec spec = {dtype, shape};
-  CHECK_CASE("%s of rank %d", lazy_module_class(module)->name, shape.rank);
-  EXPECT_FAILS(lazy_module_dry_run(module, LAZY_ARGS(lazy_value_spec(&spec)), NULL), status, fragment);
-  char *after = model_snapshot(module);
-  EXPECT_STREQ(after, before);
-  free(before);
-  free(after);
-}
 
 TEST_ON_DRIVERS(norm, what_does_not_fit_changes_nothing) {
   lazy_context *context = model_context(env, env->device);
@@ -342,22 +277,22 @@ TEST_ON_DRIVERS(norm, what_does_not_fit_changes_nothing) {
       snprintf(fragment, sizeof fragment,
                low == high ? "input has rank %d; wanted %d" : "input has rank %d; wanted %d to %d",
                shape.rank, low, high);
-      check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_INVALID_VALUE, fragment);
+      norm_check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_INVALID_VALUE, fragment);
     }
     shape = (lazy_shape){.rank = high, .dims = {1, 3, 1, 1, 1}};
-    check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_INVALID_VALUE,
-                  classes[i].is_batch ? "input has 1 value per channel; wanted more than 1"
-                                      : "input has 1 spatial element; wanted more than 1");
+    norm_check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_INVALID_VALUE,
+                       classes[i].is_batch ? "input has 1 value per channel; wanted more than 1"
+                                           : "input has 1 spatial element; wanted more than 1");
     shape.dims[0] = shape.dims[high - 1] = 2;
     if (high > 2) shape.dims[1] = 3;
-    check_refused(module, LAZY_DTYPE_F64, shape, LAZY_STATUS_INVALID_TYPE, "input is f64; wanted f32");
-    check_refused(module, LAZY_DTYPE_I64, shape, LAZY_STATUS_INVALID_TYPE, "wanted a floating dtype");
+    norm_check_refused(module, LAZY_DTYPE_F64, shape, LAZY_STATUS_INVALID_TYPE, "input is f64; wanted f32");
+    norm_check_refused(module, LAZY_DTYPE_I64, shape, LAZY_STATUS_INVALID_TYPE, "wanted a floating dtype");
     lazy_spec spec = {LAZY_DTYPE_F32, shape};
     EXPECT_OK(
         lazy_module_dry_run(module, LAZY_ARGS(lazy_value_spec(&spec)), NULL)); /* and can be tried again */
     EXPECT_TRUE(lazy_module_class(module) == classes[i].ordinary);
     shape.dims[1]++;
-    check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_SHAPE, "dimension 1 of input is");
+    norm_check_refused(module, LAZY_DTYPE_F32, shape, LAZY_STATUS_SHAPE, "dimension 1 of input is");
     /* one value is enough for statistics that are there */
     shape =
         (lazy_shape){.rank = high, .dims = {1, ((options *)lazy_module_self(module))->num_features, 1, 1, 1}};
@@ -459,7 +394,7 @@ TEST_ON_DRIVERS(norm, states_settle_a_lazy_module) {
     ASSERT_OK(lazy_module_create(context, classes[i].ordinary, &o, &from));
     expect_keys(from, keys, 5);
     expect_keys(to, keys, 5);
-    double *mean = randomize(env, from, "running_mean", 5, -1);
+    double *mean = norm_randomize(env, from, "running_mean", 5, -1);
     lazy_state *state = NULL, *old = NULL;
     ASSERT_OK(lazy_module_state(from, &state));
     EXPECT_OK(lazy_module_load_state(to, state, NULL, NULL));

@@ -7,6 +7,7 @@
 #include <lazyrt/nn_activation.h>
 #include <lazyrt/nn_conv.h>
 #include <lazyrt/nn_spatial.h>
+#include <math.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -89,6 +90,40 @@ typedef struct lazy_rnn_options {
   { 0, 0, 1, true, false, false, 0, 0, LAZY_DTYPE_DEFAULT }
 LAZY_API extern const lazy_class lazy_class_lstm, lazy_class_lazy_lstm;
 LAZY_API extern const lazy_class lazy_class_gru, lazy_class_lazy_gru;
+/* nn.LayerNorm(normalized_shape, eps=1e-05, elementwise_affine=True, bias=True, dtype=None): by the mean and
+   variance of the last dims, whose sizes normalized_shape gives; weight and bias (normalized_shape).
+   LazyLayerNorm(normalized_dims=1, eps, elementwise_affine, bias, dtype) takes the sizes of the last
+   normalized_dims dims of its first input; where it has no weight, and a load made it ordinary, it goes on
+   taking any.
+   nn.RMSNorm(normalized_shape, eps=None, elementwise_affine=True, dtype=None): by the root of the mean
+   square; eps None (NaN here) is the epsilon of f32, of f64 for f64 inputs; no bias, whatever the option
+   says. f16 and bf16 inputs may meet f32 parameters in each. */
+typedef struct lazy_layer_norm_options {
+  lazy_shape normalized_shape;
+  int64_t normalized_dims; /* follows from normalized_shape but in the lazy form */
+  double eps;
+  bool elementwise_affine, bias; /* bias: only where elementwise_affine */
+  lazy_dtype dtype;
+} lazy_layer_norm_options;
+#define LAZY_LAYER_NORM_DEFAULTS \
+  { {0}, 1, 1e-5, true, true, LAZY_DTYPE_DEFAULT }
+#define LAZY_RMS_NORM_DEFAULTS \
+  { {0}, 1, NAN, true, false, LAZY_DTYPE_DEFAULT }
+LAZY_API extern const lazy_class lazy_class_layer_norm, lazy_class_lazy_layer_norm, lazy_class_rms_norm;
+
+/* nn.GroupNorm(num_groups, num_channels, eps=1e-05, affine=True, dtype=None, *, bias=True) of (N, C, *): each
+   of num_groups runs of channels of each image by its own mean and variance. LazyGroupNorm(num_groups, eps,
+   affine, dtype, *, bias) takes num_channels from dim 1. Channels that
+   num_groups does not divide are refused before anything has changed. */
+typedef struct lazy_group_norm_options {
+  int64_t num_groups, num_channels;
+  double eps;
+  bool affine, bias; /* bias: only where affine */
+  lazy_dtype dtype;
+} lazy_group_norm_options;
+#define LAZY_GROUP_NORM_DEFAULTS \
+  { 1, 0, 1e-5, true, true, LAZY_DTYPE_DEFAULT }
+LAZY_API extern const lazy_class lazy_class_group_norm, lazy_class_lazy_group_norm;
 
 /* Sum of its two arguments with broadcasting: what a residual in a printed tree is. */
 LAZY_API extern const lazy_class lazy_class_add;

@@ -14,8 +14,9 @@ static lazy_status instance_norm_dtype(const lazy_dtype *operands, int input_cou
                                        lazy_dtype *out_dtype) {
   return lazyi_norm_dtype("instance_norm", operands, input_count, param_count, out_dtype);
 }
-static lazyi_norm_ops batch_norm_ops = LAZYI_NORM_OPS("batch_norm", batch_norm_dtype);
-static lazyi_norm_ops instance_norm_ops = LAZYI_NORM_OPS("instance_norm", instance_norm_dtype);
+static lazyi_norm_ops batch_norm_ops = LAZYI_NORM_OPS("batch_norm", LAZY_RULE_NORM, batch_norm_dtype);
+static lazyi_norm_ops instance_norm_ops =
+    LAZYI_NORM_OPS("instance_norm", LAZY_RULE_NORM, instance_norm_dtype);
 
 /* ---- what all of the classes do ---- */
 
@@ -94,7 +95,7 @@ static lazy_tensor instance_norm(lazy_recorder *recorder, lazy_module *self, con
       [LAZY_NORM_HIGHEST] = unbatched + 1,
       [LAZY_NORM_UNBATCHED] = unbatched,
       [LAZY_NORM_VALUES] = own ? LAZY_NORM_OF_SPACE : LAZY_NORM_ANY,
-      [LAZYI_NORM_GROUPS] = -1, /* every channel by itself */
+      [LAZYI_NORM_GROUPS] = LAZYI_NORM_EACH_CHANNEL,
       [LAZYI_NORM_EPS] = lazyi_nn_bits(options->eps),
       [LAZYI_NORM_MOMENTUM] = lazyi_nn_bits(isnan(options->momentum) ? 0 : options->momentum),
   };

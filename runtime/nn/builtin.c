@@ -66,6 +66,11 @@ static const lazy_class *const classes[] = {
     &lazy_class_lazy_lstm,
     &lazy_class_gru,
     &lazy_class_lazy_gru,
+    &lazy_class_layer_norm,
+    &lazy_class_lazy_layer_norm,
+    &lazy_class_rms_norm,
+    &lazy_class_group_norm,
+    &lazy_class_lazy_group_norm,
 };
 
 const lazy_class *lazyi_nn_at(size_t index) {

@@ -1,5 +1,8 @@
 #include "runtime/nn/norm.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "runtime/tensor/core.h"
 
 const char *const lazyi_norm_operands[3][7] = {
@@ -31,17 +34,28 @@ lazy_status lazyi_norm_dtype(const char *op, const lazy_dtype *operands, int inp
   return LAZY_STATUS_OK;
 }
 
+/* images x channels x inner: of norms over the last dims, everything before them is an image of one channel.
+ */
+static void take_sizes(const lazy_shape *shape, const int64_t *attributes, bool last, lazyi_norm *norm) {
+  int32_t before = 1, from = 2; /* dims of images, first of the inner ones */
+  if (last) before = from = shape->rank - (int32_t)attributes[0];
+  else if (shape->rank == attributes[LAZY_NORM_UNBATCHED]) before = 0, from = 1;
+  norm->images = norm->channels = norm->inner = 1;
+  for (int32_t i = 0; i < before; i++) norm->images *= (uint64_t)shape->dims[i];
+  for (int32_t i = before; i < from; i++) norm->channels *= (uint64_t)shape->dims[i];
+  for (int32_t i = from; i < shape->rank; i++) norm->inner *= (uint64_t)shape->dims[i];
+  norm->by_element = last;
+  norm->about_zero = attributes[LAZYI_NORM_ABOUT_ZERO] != 0;
+}
+
 static lazyi_norm norm_of(const lazyi_op_call *call) {
   const lazyi_operand *x = call->inputs, *params = call->params;
   const int64_t *attributes = call->attributes;
   const int affine = (int)attributes[LAZYI_NORM_AFFINE];
   const lazyi_norm_state state = (lazyi_norm_state)attributes[LAZYI_NORM_STATE];
-  const int32_t channel = x->shape.rank == attributes[LAZY_NORM_UNBATCHED] ? 0 : 1;
+  const int64_t groups = attributes[LAZYI_NORM_GROUPS];
   lazyi_norm norm = {.x = x->address,
                      .y = call->outputs->address,
-                     .images = channel == 0 ? 1 : (uint64_t)x->shape.dims[0],
-                     .channels = (uint64_t)x->shape.dims[channel],
-                     .inner = 1,
                      .affine = affine,
                      .eps = lazyi_nn_number(attributes[LAZYI_NORM_EPS]),
                      .momentum = lazyi_nn_number(attributes[LAZYI_NORM_MOMENTUM]),
@@ -50,8 +64,12 @@ static lazyi_norm norm_of(const lazyi_op_call *call) {
                                                                  : LAZYI_NORM_UPDATE,
                      .dtype = x->dtype,
                      .param_dtype = call->param_count > 0 ? params[0].dtype : x->dtype};
-  for (int32_t i = channel + 1; i < x->shape.rank; i++) norm.inner *= (uint64_t)x->shape.dims[i];
-  norm.groups = attributes[LAZYI_NORM_GROUPS] < 0 ? norm.channels : (uint64_t)attributes[LAZYI_NORM_GROUPS];
+  if (isnan(norm.eps)) /* RMSNorm's None */
+    norm.eps = x->dtype == LAZY_DTYPE_F64 ? DBL_EPSILON : FLT_EPSILON;
+  take_sizes(&x->shape, attributes, groups == LAZYI_NORM_LAST_DIMS, &norm);
+  norm.groups = groups == LAZYI_NORM_EACH_CHANNEL ? norm.channels
+                : groups == LAZYI_NORM_LAST_DIMS  ? 1
+                                                  : (uint64_t)groups;
   if (affine > 0) norm.weight = params[0].address;
   if (affine > 1) norm.bias = params[1].address;
   if (state != LAZYI_NORM_STATELESS) {
@@ -78,12 +96,12 @@ lazy_tensor lazyi_norm_emit(lazy_recorder *recorder, lazy_module *self, lazyi_no
   lazy_tensor params[5];
   int count = 0, affine = 0;
   for (int i = 0; i < (state == LAZYI_NORM_STATELESS ? 2 : state == LAZYI_NORM_COUNTS ? 5 : 4); i++) {
-    lazy_tensor param = lazy_param_tensor(recorder, self, names[i]);
-    if (param.index == 0 && !lazy_tensor_is_poisoned(param)) continue; /* registered as none */
-    params[count++] = param;
+    if (lazyi_module_param(self, names[i], NULL) == NULL) continue; /* registered as none, or never */
+    params[count++] = lazy_param_tensor(recorder, self, names[i]);
     affine += i < 2;
   }
-  attributes[LAZY_NORM_VECTORS] = count - (state == LAZYI_NORM_COUNTS);
+  if (attributes[LAZYI_NORM_GROUPS] != LAZYI_NORM_LAST_DIMS)
+    attributes[LAZY_NORM_VECTORS] = count - (state == LAZYI_NORM_COUNTS);
   attributes[LAZYI_NORM_AFFINE] = affine;
   attributes[LAZYI_NORM_STATE] = state;
   return recorder->methods->emit(recorder, &(*ops)[affine][state], &input, 1, params, count, attributes,

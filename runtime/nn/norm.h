@@ -19,11 +19,14 @@ typedef enum lazyi_norm_state {
 enum {
   LAZYI_NORM_AFFINE = LAZY_NORM_LAUNCH, /* 0, 1: weight, 2: weight and bias */
   LAZYI_NORM_STATE,                     /* lazyi_norm_state */
-  LAZYI_NORM_GROUPS,                    /* of a lazyi_norm */
+  LAZYI_NORM_GROUPS,                    /* of a lazyi_norm, or LAZYI_NORM_EACH_CHANNEL, or _LAST_DIMS */
   LAZYI_NORM_EPS,                       /* a double's bits */
   LAZYI_NORM_MOMENTUM,
+  LAZYI_NORM_ABOUT_ZERO,
   LAZYI_NORM_END
 };
+
+enum { LAZYI_NORM_EACH_CHANNEL = -1, LAZYI_NORM_LAST_DIMS = -2 };
 
 /* The ops of one norm, [affine][state]: absent parameters leave no gap among an op's operands. */
 _Static_assert((int)LAZYI_NORM_END == (int)LAZY_NORM_ATTRIBUTES, "as the rule's signature says");
@@ -34,21 +37,21 @@ extern const char *const lazyi_norm_operands[3][7];
 /* Operands of `state` that are written, where `affine` ones come before them. */
 #define LAZYI_NORM_WRITTEN(affine, state) \
   (((state) == LAZYI_NORM_WRITES ? 3u : (state) == LAZYI_NORM_COUNTS ? 7u : 0u) << (1 + (affine)))
-#define LAZYI_NORM_OP(words, dtype_, affine, state)                                                          \
+#define LAZYI_NORM_OP(words, rule_, dtype_, affine, state)                                                   \
   {                                                                                                          \
-    .name = (words), .rule = LAZY_RULE_NORM, .operand_names = lazyi_norm_operands[affine],                   \
+    .name = (words), .rule = (rule_), .operand_names = lazyi_norm_operands[affine],                          \
     .writes = LAZYI_NORM_WRITTEN(affine, state), .dtype = (dtype_), .workspace_bytes = lazyi_norm_workspace, \
     .launch = lazyi_norm_launch,                                                                             \
   }
-#define LAZYI_NORM_OPS_OF(words, dtype, affine)                                        \
-  {                                                                                    \
-    LAZYI_NORM_OP(words, dtype, affine, 0), LAZYI_NORM_OP(words, dtype, affine, 1),    \
-        LAZYI_NORM_OP(words, dtype, affine, 2), LAZYI_NORM_OP(words, dtype, affine, 3) \
+#define LAZYI_NORM_OPS_OF(words, rule, dtype, affine)                                              \
+  {                                                                                                \
+    LAZYI_NORM_OP(words, rule, dtype, affine, 0), LAZYI_NORM_OP(words, rule, dtype, affine, 1),    \
+        LAZYI_NORM_OP(words, rule, dtype, affine, 2), LAZYI_NORM_OP(words, rule, dtype, affine, 3) \
   }
-#define LAZYI_NORM_OPS(words, dtype)                                        \
-  {                                                                         \
-    LAZYI_NORM_OPS_OF(words, dtype, 0), LAZYI_NORM_OPS_OF(words, dtype, 1), \
-        LAZYI_NORM_OPS_OF(words, dtype, 2)                                  \
+#define LAZYI_NORM_OPS(words, rule, dtype)                                              \
+  {                                                                                     \
+    LAZYI_NORM_OPS_OF(words, rule, dtype, 0), LAZYI_NORM_OPS_OF(words, rule, dtype, 1), \
+        LAZYI_NORM_OPS_OF(words, rule, dtype, 2)                                        \
   }
 
 size_t lazyi_norm_workspace(const lazyi_op_call *call);
@@ -59,8 +62,8 @@ LAZY_MUST_USE lazy_status lazyi_norm_dtype(const char *op, const lazy_dtype *ope
                                            int param_count, lazy_dtype *out_dtype);
 
 /* Records the norm of `input` with the module's weight, bias, running_mean, running_var, num_batches_tracked,
-   as far as they are registered and `state` wants them. AFFINE, STATE and VECTORS among the attributes are
-   filled in. */
+   as far as they are registered and `state` wants them. AFFINE, STATE and, of channels, VECTORS among the
+   attributes are filled in. */
 lazy_tensor lazyi_norm_emit(lazy_recorder *recorder, lazy_module *self, lazyi_norm_ops *ops,
                             lazy_tensor input, lazyi_norm_state state, int64_t *attributes);
 

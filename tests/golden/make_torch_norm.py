@@ -16,7 +16,7 @@ from torch import nn
 
 warnings.simplefilter('ignore')
 
-# Constructor, shape of the input.
+# Constructor, shape of the input; PyTorch's constructor where it has none of that name.
 CASES = [
     ('LazyBatchNorm1d()', (5, 3)),
     ('LazyBatchNorm1d(0.5, None)', (4, 3, 5)),
@@ -32,6 +32,17 @@ CASES = [
     ('InstanceNorm2d(3, affine=True)', (3, 4, 2)),
     ('LazyInstanceNorm2d(0.5, 0.25, bias=False)', (2, 3, 4, 2)),
     ('LazyInstanceNorm3d(affine=False)', (2, 2, 2, 3, 2)),
+    ('LayerNorm(7)', (3, 7)),
+    ('LayerNorm((3, 4), 0.5, bias=False)', (2, 3, 4)),
+    ('LayerNorm((5, 2), elementwise_affine=False)', (2, 2, 5, 2)),
+    ('LazyLayerNorm()', (2, 3, 8), 'LayerNorm(8)'),
+    ('LazyLayerNorm(3, 0.25)', (2, 3, 2, 4), 'LayerNorm((3, 2, 4), 0.25)'),
+    ('RMSNorm(6)', (4, 6)),
+    ('RMSNorm((3, 4), eps=0.5, elementwise_affine=False)', (2, 3, 4)),
+    ('GroupNorm(2, 6)', (2, 6, 3)),
+    ('GroupNorm(3, 6, 0.5, bias=False)', (2, 6, 2, 3)),
+    ('LazyGroupNorm(2)', (3, 4), 'GroupNorm(2, 4)'),
+    ('LazyGroupNorm(1, affine=False)', (2, 3, 2, 2, 2), 'GroupNorm(1, 3, affine=False)'),
 ]
 
 
@@ -47,14 +58,14 @@ def main():
     print(f'/* Made by make_torch_norm.py with PyTorch {torch.__version__.split("+")[0]}, CPU. */')
     print('#ifndef LAZYRT_TESTS_GOLDEN_TORCH_NORM_H\n#define LAZYRT_TESTS_GOLDEN_TORCH_NORM_H\n\n#include <lazyrt/types.h>\n#include <stdint.h>\n')
     tables = []
-    for number, (text, shape) in enumerate(CASES):
+    for number, (text, shape, *other) in enumerate(CASES):
         torch.manual_seed(0)
-        module = eval('nn.' + text)
+        module = eval('nn.' + (other[0] if other else text))
         found = []
         for step in range(3):
             x = torch.tensor([value(i, step) for i in range(math.prod(shape))], dtype=torch.float32).reshape(shape)
             module.train(step < 2)
-            if step == 0 and 'Lazy' in text:
+            if step == 0 and 'Lazy' in text and not other:
                 module.initialize_parameters(x)
             if step == 0:
                 with torch.no_grad():
