@@ -95,7 +95,7 @@ SOFTMAX_FOLDS(f32, float)
   }                                                                                                      \
   break;
 
-LAZY_KERNEL(lazy_k_softmax) {
+LAZY_KERNEL_OF_FEW_BLOCKS(lazy_k_softmax) {
   LAZY_SHARED
   union {
     struct {

@@ -58,7 +58,7 @@ SOFTMAX_MANY(bf16, f32, float)
                        LAZY_AT(const lazy_store_##dtype, p.x) + start, p.length, next, p.inner, n, p.log); \
   break;
 
-LAZY_KERNEL(lazy_k_softmax_many) {
+LAZY_KERNEL_OF_FEW_BLOCKS(lazy_k_softmax_many) {
   /* contiguous rows follow each other, all of them; others do as far as `inner` goes */
   const uint64_t next = p.inner == 1 ? p.length : 1;
   LAZY_GRID_ROWS(i, run, p.inner == 1 ? p.rows : p.inner, p.rows) {
