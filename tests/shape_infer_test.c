@@ -130,6 +130,16 @@ TEST_ON_DRIVERS(shape_infer, one_upload_one_launch_one_read_back_one_wait) {
   close_fixture(&f);
 }
 
+/* Failures since the reset but those of a call that gives something back, whose error nobody has use for. */
+static uint64_t failures_that_count(void) {
+  uint64_t count = 0;
+  lazyi_fault_entry entry;
+  for (uint64_t i = 0; lazyi_fault_log_at(i, &entry); i++)
+    count += entry.result != 0 && entry.row != LAZY_DRIVER_CALL_mem_free &&
+             entry.row != LAZY_DRIVER_CALL_host_free;
+  return count;
+}
+
 TEST_ON_FAULTS(shape_infer, any_driver_failure_is_reported_and_survived) {
   fixture f;
   if (!open_fixture(env, &f)) return;
@@ -140,7 +150,7 @@ TEST_ON_FAULTS(shape_infer, any_driver_failure_is_reported_and_survived) {
     lazyi_fault_reset();
     lazyi_fault_fail_at(1 + n % 8, LAZY_DRIVER_OUT_OF_MEMORY);
     lazy_status status = lazyi_shape_infer_run(f.infer, &table, f.stream, &answer);
-    EXPECT_EQ(status == LAZY_STATUS_OK, lazyi_fault_failures() == 0);
+    EXPECT_EQ(status == LAZY_STATUS_OK, failures_that_count() == 0);
     lazyi_fault_reset();
     EXPECT_OK(lazyi_shape_infer_run(f.infer, &table, f.stream, &answer));
     EXPECT_EQ(answer.summary.segment_count, 6 * n);
