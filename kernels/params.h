@@ -8,6 +8,7 @@
 
 #include "kernels/activation_params.h"
 #include "kernels/fingerprint_params.h"
+#include "kernels/init_params.h"
 #include "kernels/spatial_params.h"
 
 /* ---- shape tables: infer_shapes ---- */
@@ -69,8 +70,9 @@ enum lazy_shape_error_code {
   LAZY_SHAPE_NO_SUCH_DIM = 9,    /* a dim index the rank does not have: found index, wanted below */
   LAZY_SHAPE_UNSHAPED = 10,      /* an input or parameter whose shape nothing settles */
   LAZY_SHAPE_UNKNOWN_RULE = 11,
-  LAZY_SHAPE_DIM_ORDER = 12,  /* found first dim, wanted at most the last one */
-  LAZY_SHAPE_RANK_RANGE = 24, /* found rank, wanted at least `dim` and at most `wanted` */
+  LAZY_SHAPE_DIM_ORDER = 12,   /* found first dim, wanted at most the last one */
+  LAZY_SHAPE_NO_SUCH_ROW = 23, /* an init ticket's zero row: found index, wanted within +-size */
+  LAZY_SHAPE_RANK_RANGE = 24,  /* found rank, wanted at least `dim` and at most `wanted` */
   LAZY_SHAPE_ONE_VALUE =
       25, /* a norm by the input's own statistics: one value, enum lazy_norm_values in `wanted` */
   LAZY_SHAPE_EMPTY = 32,          /* a dim of size 0 */
@@ -91,55 +93,6 @@ struct lazy_shape_error {
   int64_t found, wanted;
 };
 
-/* ---- initialisation: tickets become segments ---- */
-
-enum lazy_init_rule {
-  LAZY_INIT_NONE = 0,     /* memory is left as it is (values come from elsewhere) */
-  LAZY_INIT_CONSTANT = 1, /* a = value */
-  LAZY_INIT_UNIFORM = 2,  /* a = center, b = half width */
-  LAZY_INIT_NORMAL = 3,   /* a = mean, b = standard deviation */
-};
-
-/* How a ticket's a and b become a segment's: fans are known only once the shapes are. All in double, in
-   PyTorch's order of operations. A deviation becomes NORMAL's as it stands and UNIFORM's half width by the
-   factor sqrt(3.0). */
-enum lazy_init_scale {
-  LAZY_SCALE_GIVEN = 0,          /* a, b as they stand */
-  LAZY_SCALE_KAIMING_FAN_IN = 1, /* deviation b / sqrt(fan_in), where b holds the gain */
-  LAZY_SCALE_RSQRT_FAN_IN = 2,   /* b = fan_in > 0 ? 1 / sqrt(fan_in) : 0, whatever the rule */
-  LAZY_SCALE_KAIMING_FAN_OUT = 3,
-  LAZY_SCALE_XAVIER = 4, /* deviation b * sqrt(2.0 / (fan_in + fan_out)) */
-  LAZY_SCALE_COUNT
-};
-
-/* A parameter or buffer waiting for its values, in registration order. */
-struct lazy_init_ticket {
-  int32_t slot;     /* its row */
-  int32_t fan_slot; /* the row fans are taken from (a bias names its weight's) */
-  uint8_t dtype;    /* lazy_dtype */
-  uint8_t rule;     /* lazy_init_rule */
-  uint8_t scale;    /* lazy_init_scale */
-  uint8_t host;     /* 1: drawn on the host and uploaded; a scaled rule's a, b become from = -b, to = b */
-  uint8_t reserved[4];
-  uint64_t path_hash; /* of root name and path parts; the launch's seed is mixed in by the kernel */
-  double a, b;
-};
-
-/* A ticket with its place and numbers known: what init_params draws. */
-struct lazy_init_segment {
-  uint64_t offset; /* bytes from the launch's base address; a multiple of LAZY_PARAM_ALIGNMENT */
-  uint64_t count;  /* elements */
-  uint64_t from;   /* number of the first of them in the whole parameter; a multiple of 4 */
-  uint64_t path_hash;
-  double a, b;
-  uint32_t first_tile; /* tiles of all segments before it */
-  uint8_t dtype, rule;
-  uint8_t host; /* 1: has no tiles; a = from, b = to, drawn by the host */
-  uint8_t reserved;
-};
-
-enum { LAZY_PARAM_ALIGNMENT = 256, LAZY_INIT_TILE = 4096 };
-
 /* What a launch of infer_shapes found, read back with the rows. One per launch. */
 struct lazy_infer_summary {
   uint64_t extent_bytes; /* of all segments, aligned */
@@ -158,14 +111,6 @@ struct lazy_k_infer_shapes_params {
   uint64_t summary;    /* struct lazy_infer_summary, written; 0 with several sets */
   int64_t stride;
   int32_t node_count, set_count, ticket_count, reserved;
-};
-
-struct lazy_k_init_params_params {
-  uint64_t segments; /* struct lazy_init_segment[segment_count] */
-  uint64_t base;     /* added to every segment's offset */
-  uint64_t seed;
-  uint32_t segment_count, tile_count;
-  uint64_t sums; /* uint64_t[tile][2], written: of each tile's fingerprint; 0: none wanted */
 };
 
 /* The words of Philox4x32-10 blocks as they come: block b of the launch has counter (low + b, high). */

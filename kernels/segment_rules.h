@@ -9,12 +9,6 @@
 
 #include "kernels/shape_rules.h"
 
-/* Bytes of an element of each lazy_dtype. */
-LAZY_RULE_INLINE uint32_t segment_element_bytes(uint32_t dtype) {
-  /* f64 8, f32 4, f16 2, bf16 2, i64 8, u8 1: one hexadecimal digit each, from dtype 0 up */
-  return 0x1822480u >> (4 * dtype) & 15u;
-}
-
 /* `error` may be NULL: a first pass only asks whether. */
 LAZY_RULE_INLINE int32_t segment_fail(struct lazy_shape_error *error, int32_t ticket, int32_t code,
                                       int64_t found, int64_t wanted) {
@@ -71,6 +65,10 @@ LAZY_RULE_INLINE int32_t lazy_segment_size(const struct lazy_init_ticket *ticket
   segment->rule = ticket->rule;
   segment->host = ticket->host;
   segment->reserved = 0;
+  if (!ticket->has_zero_row) return LAZY_SHAPE_OK;
+  const lazy_dim height = rank > 0 ? row[LAZY_ROW_DIMS - rank] : 0;
+  if (ticket->zero_row >= height || ticket->zero_row < -height)
+    return segment_fail(error, index, LAZY_SHAPE_NO_SUCH_ROW, ticket->zero_row, height);
   return LAZY_SHAPE_OK;
 }
 
@@ -89,11 +87,20 @@ LAZY_RULE_INLINE void lazy_segment_scale(const struct lazy_init_ticket *ticket, 
   segment->path_hash = ticket->path_hash;
   segment->a = a;
   segment->b = b;
+  segment->cut = ticket->cut;
+  segment->zero_first = segment->zero_count = 0;
+  if (ticket->has_zero_row) {
+    const int64_t *row = rows + (int64_t)ticket->slot * LAZY_ROW;
+    const int32_t rank = (int32_t)row[LAZY_ROW_RANK];
+    const int64_t at = ticket->zero_row < 0 ? ticket->zero_row + row[LAZY_ROW_DIMS - rank] : ticket->zero_row;
+    segment->zero_count = (uint64_t)segment_product(row, 1, rank);
+    segment->zero_first = (uint64_t)at * segment->zero_count;
+  }
 }
 
 /* Bytes of a segment, aligned, and its tiles. Both stay below 2^52. */
 LAZY_RULE_INLINE uint64_t segment_extent(const struct lazy_init_segment *segment) {
-  uint64_t bytes = segment->count * segment_element_bytes(segment->dtype);
+  uint64_t bytes = segment->count * LAZY_ELEMENT_BYTES(segment->dtype);
   return (bytes + LAZY_PARAM_ALIGNMENT - 1) & ~(uint64_t)(LAZY_PARAM_ALIGNMENT - 1);
 }
 LAZY_RULE_INLINE uint64_t segment_tiles(const struct lazy_init_segment *segment) {

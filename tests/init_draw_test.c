@@ -1,3 +1,4 @@
+#include <lazyrt/lazyrt.h>
 #include <math.h>
 #include <string.h>
 
@@ -76,10 +77,11 @@ static void random_model(check_env *env, fixture *f, lazy_stream stream) {
   static const lazy_dtype floats[] = {LAZY_DTYPE_F64, LAZY_DTYPE_F32, LAZY_DTYPE_F16, LAZY_DTYPE_BF16};
   int count = (int)check_random_between(env, 1, 60);
   for (int i = 0; i < count; i++) {
-    lazy_init init = {.initializer = (lazy_initializer)check_random_below(env, 9),
-                      .a = check_random_unit(env),
-                      .fan_mode = (lazy_fan_mode)check_random_below(env, 2),
-                      .nonlinearity = (lazy_nonlinearity)check_random_below(env, 5)};
+    lazy_init init = {
+        .initializer = (lazy_initializer)check_random_below(env, 9 /* as far as XAVIER_NORMAL */),
+        .a = check_random_unit(env),
+        .fan_mode = (lazy_fan_mode)check_random_below(env, 2),
+        .nonlinearity = (lazy_nonlinearity)check_random_below(env, 5)};
     init.b = init.a + check_random_unit(env);
     lazy_shape shape = {.rank = 2};
     int64_t least = i == 0; /* not all are empty */
@@ -264,6 +266,113 @@ TEST_ON_FAULTS(init_draw, failures_leave_nothing_behind) {
     }
   drop(&f);
   close_fixture(&f);
+}
+
+/* Two tensors, one of which has a zero row, hold the same values but there, and a torch stream goes on from
+   the same place. */
+TEST_ON_DRIVERS(init_draw, zero_rows_are_zero_and_nothing_else_is_changed) {
+  static const lazy_initializer rules[] = {LAZY_INITIALIZER_CONSTANT, LAZY_INITIALIZER_UNIFORM,
+                                           LAZY_INITIALIZER_NORMAL, LAZY_INITIALIZER_KAIMING_NORMAL,
+                                           LAZY_INITIALIZER_TRUNCATED_NORMAL};
+  static const lazy_dtype floats[] = {LAZY_DTYPE_F64, LAZY_DTYPE_F32, LAZY_DTYPE_BF16, LAZY_DTYPE_F16};
+  enum { ROUNDS = 40 };
+  fixture f;
+  if (!open_fixture(env, &f)) return;
+  for (int round = 0; round < ROUNDS; round++) {
+    const lazy_stream stream = round % 2 ? LAZY_STREAM_TORCH_CPU_FMA : LAZY_STREAM_KEYED;
+    const lazy_dtype dtype = floats[check_random_below(env, 3 + (stream == LAZY_STREAM_KEYED))];
+    const lazy_shape shape = {.rank = 2,
+                              .dims = {check_random_between(env, 1, 90), check_random_between(env, 1, 300)}};
+    const int64_t row = check_random_between(env, -shape.dims[0], shape.dims[0] - 1),
+                  at = row < 0 ? row + shape.dims[0] : row;
+    lazy_init init = {.initializer = rules[check_random_below(env, 5)], .a = 0.5, .b = 0.75};
+    lazyi_torch_generator generator;
+    uint64_t after[2];
+    unsigned char *values[2];
+    const size_t each = lazy_dtype_bytes(dtype), bytes = (size_t)(shape.dims[0] * shape.dims[1]) * each;
+    CHECK_CASE("round %d: %s, initializer %d, row %lld of %lld", round, lazy_dtype_name(dtype),
+               (int)init.initializer, (long long)row, (long long)shape.dims[0]);
+    for (int zero = 0; zero < 2; zero++) {
+      init.has_zero_row = zero;
+      init.zero_row = row;
+      values[zero] = lazyi_memory_alloc(bytes);
+      lazyi_torch_seed(&generator, 7);
+      add_tensor(&f, &init, stream, dtype, &shape);
+      if (!settle(&f)) return;
+      const lazyi_init_job job = {.answer = &f.answer,
+                                  .base = f.memory,
+                                  .seed = 5,
+                                  .stream = stream,
+                                  .generator = stream == LAZY_STREAM_KEYED ? NULL : &generator};
+      EXPECT_OK(lazyi_init_draw(&f.core->launcher, &f.core->staging, &job, f.core->stream));
+      read_back(&f);
+      memcpy(values[zero], f.values, bytes);
+      const lazyi_torch_uniform_options next = {.dtype = LAZY_DTYPE_F64, .to = 1};
+      lazyi_torch_uniform(&generator, &next, 1, &after[zero]);
+      drop(&f);
+    }
+    EXPECT_EQ(after[0], after[1]);
+    const size_t width = (size_t)shape.dims[1] * each;
+    memset(values[0] + (size_t)at * width, 0, width);
+    EXPECT_BYTES_EQ(values[1], values[0], bytes);
+    for (int zero = 0; zero < 2; zero++) lazyi_memory_free(values[zero]);
+  }
+  close_fixture(&f);
+}
+
+TEST(init_draw, truncated_normals_refuse_what_cannot_be_drawn) {
+  struct lazy_init_ticket ticket;
+  lazy_init init = {.initializer = LAZY_INITIALIZER_TRUNCATED_NORMAL, .b = 1};
+  EXPECT_OK(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F16, 0, 0, 0, &ticket));
+  EXPECT_EQ(ticket.cut.low, -2.0); /* PyTorch's */
+  EXPECT_EQ(ticket.cut.high, 2.0);
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_TORCH_CPU, LAZY_DTYPE_F16, 0, 0, 0, &ticket),
+               LAZY_STATUS_UNSUPPORTED, "erfinv_");
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_I64, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_TYPE, "i64");
+  init.low = 7;
+  init.high = 8;
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_UNSUPPORTED, "of the distribution is left");
+  init.high = 6;
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "cut off at 7 and 6");
+  init = (lazy_init){.initializer = LAZY_INITIALIZER_TRUNCATED_NORMAL, .b = 0};
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_INVALID_VALUE, "standard deviation 0");
+  init = (lazy_init){.initializer = LAZY_INITIALIZER_ORTHOGONAL, .a = 1};
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_KEYED, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_UNSUPPORTED, "orthogonal initialisation");
+  init.initializer = LAZY_INITIALIZER_SPARSE;
+  EXPECT_FAILS(lazyi_init_ticket(&init, LAZY_STREAM_TORCH_CPU, LAZY_DTYPE_F32, 0, 0, 0, &ticket),
+               LAZY_STATUS_UNSUPPORTED, "sparse initialisation");
+}
+
+/* A row that is not there is told of with the parameter's name, wherever it is drawn. */
+TEST_ON_DRIVERS(init_draw, zero_rows_that_are_not_there) {
+  const lazy_shape shape = LAZY_DIMS(3, 2);
+  lazy_param_options options = {
+      .struct_size = sizeof options,
+      .dtype = LAZY_DTYPE_F32,
+      .shape = &shape,
+      .init = {.initializer = LAZY_INITIALIZER_NORMAL, .b = 1, .has_zero_row = true, .zero_row = 3}};
+  lazy_context *context;
+  lazy_param *param;
+  lazy_array *array;
+  ASSERT_OK(lazy_context_open(env->device, NULL, &context));
+  ASSERT_OK(lazy_param_create(context, &options, &param));
+  EXPECT_FAILS(lazy_param_array(param, &array), LAZY_STATUS_OUT_OF_RANGE,
+               "parameter is to have zeros at index 3; wanted -3 to 2");
+  lazy_param_release(param);
+  options.init.zero_row = -1;
+  ASSERT_OK(lazy_param_create(context, &options, &param));
+  float values[6];
+  ASSERT_OK(lazy_param_array(param, &array));
+  ASSERT_OK(lazy_array_download(array, values, sizeof values));
+  for (int i = 0; i < 6; i++) EXPECT_EQ(values[i] == 0, i >= 4);
+  lazy_array_release(array);
+  lazy_param_release(param);
+  lazy_context_close(context);
 }
 
 TEST(init_draw, tickets_refuse_what_cannot_be_drawn) {

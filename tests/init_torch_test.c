@@ -30,8 +30,18 @@ typedef struct golden_normal {
   size_t count;
   uint64_t first, hash;
 } golden_normal;
+typedef struct golden_truncated {
+  int index; /* 0 seeds the generator */
+  bool fma;
+  uint64_t seed;
+  lazy_dtype dtype;
+  double mean, std, low, high;
+  size_t count;
+  uint64_t first, hash;
+} golden_truncated;
 #include "tests/golden/torch_cpu.h"
 #include "tests/golden/torch_normal.h"
+#include "tests/golden/torch_truncated.h"
 
 static uint64_t fnv1a(const void *memory, size_t bytes) {
   uint64_t value = 0xcbf29ce484222325u;
@@ -53,6 +63,25 @@ TEST(init_torch, uniform_equals_pytorch) {
     size_t bytes = lazy_dtype_bytes(g->dtype);
     uint64_t first = 0;
     lazyi_torch_uniform(&generator, &options, g->count, values);
+    memcpy(&first, values, bytes);
+    EXPECT_EQ(first, g->first);
+    if (!EXPECT_EQ(fnv1a(values, g->count * bytes), g->hash)) break;
+  }
+}
+
+TEST(init_torch, truncated_normal_equals_pytorch) {
+  lazyi_torch_generator generator;
+  for (size_t i = 0; i < sizeof golden_truncateds / sizeof *golden_truncateds; i++) {
+    const golden_truncated *g = golden_truncateds + i;
+    CHECK_CASE("row %zu: seed %llu %s mean %g std %g in %g to %g, %zu values, fma %d", i,
+               (unsigned long long)g->seed, lazy_dtype_name(g->dtype), g->mean, g->std, g->low, g->high,
+               g->count, g->fma);
+    if (g->index == 0) lazyi_torch_seed(&generator, g->seed);
+    const lazyi_torch_truncated_options options = {
+        .dtype = g->dtype, .fma = g->fma, .mean = g->mean, .std = g->std, .low = g->low, .high = g->high};
+    size_t bytes = lazy_dtype_bytes(g->dtype);
+    uint64_t first = 0;
+    lazyi_torch_truncated(&generator, &options, g->count, values);
     memcpy(&first, values, bytes);
     EXPECT_EQ(first, g->first);
     if (!EXPECT_EQ(fnv1a(values, g->count * bytes), g->hash)) break;

@@ -41,6 +41,8 @@ static bool element_of(const struct lazy_init_segment *s, uint64_t seed, uint64_
   uint64_t bits = 0;
   const float f = single;
   const double d = value;
+  *out_bits = 0;
+  if (e >= s->zero_first && e - s->zero_first < s->zero_count) return true;
   switch (s->dtype) {
     case LAZY_DTYPE_F64: memcpy(&bits, &d, 8); break;
     case LAZY_DTYPE_F32: memcpy(&bits, &f, 4); break;
@@ -110,6 +112,11 @@ static struct lazy_init_segment random_segment(check_env *env, uint64_t count) {
   if (s.dtype == LAZY_DTYPE_I64 || s.dtype == LAZY_DTYPE_U8) s.a = (double)check_random_below(env, 200);
   if (check_random_below(env, 2) == 0) s.from = 4 * check_random_below(env, (uint64_t)1 << 38);
   if (check_random_below(env, 3) == 0 && s.rule == LAZY_INIT_CONSTANT) s.a = 0;
+  if (check_random_below(env, 3) == 0 && s.rule != LAZY_INIT_NONE) { /* a zero row, in the slice or not */
+    s.zero_count = 1 + check_random_below(env, count + 1);
+    s.zero_first = s.from + check_random_below(env, count + 1);
+    s.zero_first -= s.zero_first < s.zero_count ? s.zero_first : check_random_below(env, s.zero_count);
+  }
   return s;
 }
 

@@ -182,6 +182,13 @@ static inline void model_ticket(check_env *env, model *m, int32_t slot, int32_t 
       .a = check_random_unit(env),
       .b = check_random_unit(env),
   };
+  if (check_random_below(env, 6) == 0) {
+    ticket.has_zero_row = 1;
+    ticket.zero_row = check_random_between(env, -2, 1);
+    if (rarely(env, m)) ticket.zero_row = check_random_between(env, -40, 40);
+  }
+  if (check_random_below(env, 4) == 0)
+    ticket.cut = (struct lazy_init_cut){-1, check_random_unit(env), 0.25, 0.5, 0.25};
   (void)EXPECT_OK(lazyi_shape_table_add_ticket(&m->table, &ticket));
 }
 
@@ -292,7 +299,16 @@ static inline bool reference_segments(const lazyi_shape_table *table, const lazy
                                   .first_tile = summary->tile_count,
                                   .dtype = t->dtype,
                                   .rule = t->rule,
-                                  .host = t->host};
+                                  .host = t->host,
+                                  .cut = t->cut};
+    if (t->has_zero_row) {
+      const lazy_shape *own = shapes + t->slot;
+      const int64_t height = own->rank == 0 ? 0 : own->dims[0];
+      const int64_t row = t->zero_row < 0 ? height + t->zero_row : t->zero_row;
+      if (row < 0 || row >= height) return false;
+      s.zero_count = (uint64_t)(count / height);
+      s.zero_first = (uint64_t)row * s.zero_count;
+    }
     const double fan_of_mode = t->scale == LAZY_SCALE_KAIMING_FAN_OUT ? fan_out : fan_in;
     double deviation = 0;
     if (t->scale == LAZY_SCALE_XAVIER)

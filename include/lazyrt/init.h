@@ -39,7 +39,12 @@ typedef enum lazy_initializer {
   LAZY_INITIALIZER_KAIMING_NORMAL = 6,  /* a = slope of LEAKY_RELU; deviation gain / sqrt(fan) */
   LAZY_INITIALIZER_XAVIER_UNIFORM =
       7, /* a = gain; nn.init.xavier_uniform_: within +-sqrt(3) times the deviation below */
-  LAZY_INITIALIZER_XAVIER_NORMAL = 8, /* a = gain; deviation gain sqrt(2 / (fan_in + fan_out)) */
+  LAZY_INITIALIZER_XAVIER_NORMAL = 8,    /* a = gain; deviation gain sqrt(2 / (fan_in + fan_out)) */
+  LAZY_INITIALIZER_TRUNCATED_NORMAL = 9, /* a = mean, b = standard deviation > 0, never outside [low, high];
+                                            nn.init.trunc_normal_, under the torch streams as
+                                            PyTorch 1.13 draws it (f16: UNSUPPORTED) */
+  LAZY_INITIALIZER_ORTHOGONAL = 10,      /* nn.init.orthogonal_: UNSUPPORTED where values are asked for */
+  LAZY_INITIALIZER_SPARSE = 11,          /* nn.init.sparse_: the same */
 } lazy_initializer;
 
 /* Which fan KAIMING takes: it keeps the variance of the forward pass, or of the backward pass. */
@@ -67,6 +72,11 @@ typedef struct lazy_init {
   const char *fan_of; /* the module's parameter whose shape gives the fan; NULL = this one. Static storage. */
   lazy_fan_mode fan_mode;         /* KAIMING */
   lazy_nonlinearity nonlinearity; /* KAIMING */
+  double low, high;  /* TRUNCATED_NORMAL; both 0: PyTorch's -2 and 2. UNSUPPORTED where less than 2^-26 of the
+                        distribution lies between them */
+  bool has_zero_row; /* index zero_row of dim 0 is zero, whatever the rest is: nn.Embedding's padding_idx. The
+                        torch streams draw it all the same; EMPTY leaves it as it is too. */
+  int64_t zero_row;  /* negative counts from the end; OUT_OF_RANGE if it is not there */
 } lazy_init;
 
 #ifdef __cplusplus

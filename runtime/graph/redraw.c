@@ -57,9 +57,12 @@ static lazy_status segment_now(const lazyi_drawn *drawn, struct lazy_init_segmen
 }
 
 static bool same_segment(const struct lazy_init_segment *x, const struct lazy_init_segment *y) {
+  const struct lazy_init_cut *xc = &x->cut, *yc = &y->cut;
   return x->offset == y->offset && x->count == y->count && x->from == y->from &&
          x->path_hash == y->path_hash && x->a == y->a && x->b == y->b && x->first_tile == y->first_tile &&
-         x->dtype == y->dtype && x->rule == y->rule && x->host == y->host;
+         x->dtype == y->dtype && x->rule == y->rule && x->host == y->host && x->zero_first == y->zero_first &&
+         x->zero_count == y->zero_count && xc->low == yc->low && xc->high == yc->high &&
+         xc->below == yc->below && xc->within == yc->within && xc->above == yc->above;
 }
 
 /* Compares with what is on the device; yields whether it still holds. */

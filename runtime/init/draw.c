@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "runtime/init/init.h"
 
 /* Small segments that lie close together share an upload. */
@@ -45,11 +47,31 @@ static size_t draw_piece(drawing *d, const struct lazy_init_segment *segment, ui
     lazyi_torch_normal(d->job->generator, &options, segment->count, done, now, out);
     return now;
   }
+  if (segment->rule == LAZY_INIT_TRUNCATED) {
+    const lazyi_torch_truncated_options options = {.dtype = (lazy_dtype)segment->dtype,
+                                                   .fma = fma,
+                                                   .mean = segment->a,
+                                                   .std = segment->b,
+                                                   .low = segment->cut.low,
+                                                   .high = segment->cut.high};
+    const size_t now = left < room ? (size_t)left : room;
+    lazyi_torch_truncated(d->job->generator, &options, now, out);
+    return now;
+  }
   const lazyi_torch_uniform_options options = {
       .dtype = (lazy_dtype)segment->dtype, .fma = fma, .from = segment->a, .to = segment->b};
   const size_t now = left < room ? (size_t)left : room;
   lazyi_torch_uniform(d->job->generator, &options, now, out);
   return now;
+}
+
+/* Zeros where the segment wants them, among elements done .. done + now - 1 at `out`. */
+static void clear_zeros(const struct lazy_init_segment *segment, uint64_t done, size_t now, void *out) {
+  const size_t each = lazy_dtype_bytes((lazy_dtype)segment->dtype);
+  const uint64_t end = segment->zero_first + segment->zero_count;
+  const uint64_t from = segment->zero_first > done ? segment->zero_first : done,
+                 to = end < done + now ? end : done + now;
+  if (from < to) memset((unsigned char *)out + (from - done) * each, 0, (to - from) * each);
 }
 
 /* Draws one segment, in as many chunks as it takes. */
@@ -66,8 +88,9 @@ static lazy_status draw_segment(drawing *d, const struct lazy_init_segment *segm
       LAZY_TRY(open_chunk(d, place));
     }
     const size_t at = (size_t)(place - d->begin);
-    const size_t now = draw_piece(d, segment, done, (d->room.bytes - at) / element_bytes,
-                                  (unsigned char *)d->room.memory + at);
+    unsigned char *out = (unsigned char *)d->room.memory + at;
+    const size_t now = draw_piece(d, segment, done, (d->room.bytes - at) / element_bytes, out);
+    clear_zeros(segment, done, now, out);
     d->fill = at + now * element_bytes;
     done += now;
   }

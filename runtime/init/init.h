@@ -11,10 +11,13 @@
 
 /* A parameter's ticket. `fan_slot` is the row the fan is taken from (slot itself where init->fan_of is NULL).
    INVALID_TYPE for random values of a dtype that is no float; INVALID_VALUE for bounds that are not finite or
-   the wrong way round. */
+   the wrong way round; UNSUPPORTED for what PyTorch has and this library does not. */
 LAZY_MUST_USE lazy_status lazyi_init_ticket(const lazy_init *init, lazy_stream stream, lazy_dtype dtype,
                                             int32_t slot, int32_t fan_slot, uint64_t path_hash,
                                             struct lazy_init_ticket *out_ticket);
+
+/* `std` > 0 and low <= high; see struct lazy_init_cut. */
+void lazyi_init_cut(double mean, double std, double low, double high, struct lazy_init_cut *out_cut);
 
 /* Turns an initialiser that depends on a fan into UNIFORM with plain bounds, which are what the kernel would
    find: for a parameter whose fan is already known. OUT_OF_RANGE if the fan's shape has fewer than two

@@ -32,7 +32,34 @@ double lazy_init_gain(lazy_nonlinearity nonlinearity, double slope) {
 }
 
 static bool is_random(lazy_initializer initializer) {
-  return initializer >= LAZY_INITIALIZER_UNIFORM && initializer <= LAZY_INITIALIZER_XAVIER_NORMAL;
+  return initializer >= LAZY_INITIALIZER_UNIFORM && initializer <= LAZY_INITIALIZER_TRUNCATED_NORMAL;
+}
+
+/* What the bounds must leave of the normal distribution. */
+#define LEAST_WITHIN 0x1p-26
+
+static lazy_status cut_off(const lazy_init *init, lazy_dtype dtype, struct lazy_init_ticket *ticket) {
+  const bool given = init->low != 0 || init->high != 0;
+  const double low = given ? init->low : -2, high = given ? init->high : 2;
+  if (!isfinite(init->a) || !isfinite(init->b) || !(init->b > 0) || !isfinite(low) || !isfinite(high) ||
+      low > high)
+    return lazy_status_fail(LAZY_STATUS_INVALID_VALUE,
+                            "normal values of mean %g and standard deviation %g, cut off at %g and %g",
+                            init->a, init->b, low, high);
+  lazyi_init_cut(init->a, init->b, low, high, &ticket->cut);
+  if (!(ticket->cut.within >= LEAST_WITHIN))
+    return lazy_status_fail(LAZY_STATUS_UNSUPPORTED,
+                            "normal values of mean %g and standard deviation %g, cut off at %g and %g: %g of "
+                            "the distribution is left; wanted at least %g",
+                            init->a, init->b, low, high, ticket->cut.within, LEAST_WITHIN);
+  if (ticket->host && dtype == LAZY_DTYPE_F16)
+    return lazy_status_fail(
+        LAZY_STATUS_UNSUPPORTED,
+        "truncated normal values of type f16 on a torch stream: PyTorch has no erfinv_ of "
+        "that type on the CPU");
+  ticket->a = init->a;
+  ticket->b = init->b;
+  return LAZY_STATUS_OK;
 }
 
 /* What the kernels know of an initialiser: a rule, and how its spread follows from the fans. */
@@ -40,7 +67,8 @@ static lazy_status scale_of(const lazy_init *init, uint8_t *out_rule, uint8_t *o
   const bool normal = init->initializer == LAZY_INITIALIZER_KAIMING_NORMAL ||
                       init->initializer == LAZY_INITIALIZER_XAVIER_NORMAL ||
                       init->initializer == LAZY_INITIALIZER_NORMAL;
-  *out_rule = normal ? LAZY_INIT_NORMAL : LAZY_INIT_UNIFORM;
+  const bool cut = init->initializer == LAZY_INITIALIZER_TRUNCATED_NORMAL;
+  *out_rule = cut ? LAZY_INIT_TRUNCATED : normal ? LAZY_INIT_NORMAL : LAZY_INIT_UNIFORM;
   *out_scale = LAZY_SCALE_GIVEN;
   *out_gain = 0;
   switch (init->initializer) {
@@ -79,7 +107,9 @@ lazy_status lazyi_init_ticket(const lazy_init *init, lazy_stream stream, lazy_dt
                                     .dtype = (uint8_t)dtype,
                                     .rule = LAZY_INIT_NONE,
                                     .host = random && stream != LAZY_STREAM_KEYED,
-                                    .path_hash = path_hash};
+                                    .has_zero_row = init->has_zero_row,
+                                    .path_hash = path_hash,
+                                    .zero_row = init->zero_row};
   if (random) LAZY_TRY(scale_of(init, &ticket.rule, &ticket.scale, &ticket.b));
   switch (init->initializer) {
     case LAZY_INITIALIZER_EMPTY: break;
@@ -100,6 +130,15 @@ lazy_status lazyi_init_ticket(const lazy_init *init, lazy_stream stream, lazy_dt
       ticket.a = init->a;
       ticket.b = init->b;
       break;
+    case LAZY_INITIALIZER_TRUNCATED_NORMAL: LAZY_TRY(cut_off(init, dtype, &ticket)); break;
+    case LAZY_INITIALIZER_ORTHOGONAL:
+      return lazy_status_fail(LAZY_STATUS_UNSUPPORTED,
+                              "orthogonal initialisation: it takes a QR decomposition, which this library "
+                              "does not have; load such values from a checkpoint");
+    case LAZY_INITIALIZER_SPARSE:
+      return lazy_status_fail(LAZY_STATUS_UNSUPPORTED,
+                              "sparse initialisation: it takes a random permutation of every column, which "
+                              "this library does not have; load such values from a checkpoint");
     default:
       if (!random)
         return lazy_status_fail(LAZY_STATUS_INVALID_VALUE, "initializer %d", (int)init->initializer);
@@ -121,8 +160,11 @@ lazy_status lazyi_init_resolve(lazy_init *init, const lazy_shape *fan_shape) {
   for (int32_t i = 2; i < fan_shape->rank; i++) receptive = dim_mul(receptive, fan_shape->dims[i]);
   const double spread = segment_spread(rule, scale, dim_mul(fan_shape->dims[1], receptive),
                                        dim_mul(fan_shape->dims[0], receptive), gain);
-  *init = rule == LAZY_INIT_NORMAL
-              ? (lazy_init){.initializer = LAZY_INITIALIZER_NORMAL, .b = spread}
-              : (lazy_init){.initializer = LAZY_INITIALIZER_UNIFORM, .a = -spread, .b = spread};
+  const bool normal = rule == LAZY_INIT_NORMAL;
+  *init = (lazy_init){.initializer = normal ? LAZY_INITIALIZER_NORMAL : LAZY_INITIALIZER_UNIFORM,
+                      .a = normal ? 0 : -spread,
+                      .b = spread,
+                      .has_zero_row = init->has_zero_row,
+                      .zero_row = init->zero_row};
   return LAZY_STATUS_OK;
 }

@@ -57,4 +57,15 @@ void lazyi_torch_normal(lazyi_torch_generator *generator, const lazyi_torch_norm
    LAZYI_TORCH_GROUP; 0 only if room is below two groups. */
 size_t lazyi_torch_normal_piece(uint64_t left, size_t room);
 
+typedef struct lazyi_torch_truncated_options {
+  lazy_dtype dtype; /* f64, f32 or bf16: PyTorch has no erfinv_ of f16 */
+  bool fma;         /* multiply and add in one rounding */
+  double mean, std, low, high;
+} lazyi_torch_truncated_options;
+
+/* The next `count` values of torch.nn.init.trunc_normal_(tensor, mean, std, low, high), by the inverse of erf
+   (torch_truncated.c). Cutting a tensor into pieces does not change its values. */
+void lazyi_torch_truncated(lazyi_torch_generator *generator, const lazyi_torch_truncated_options *options,
+                           size_t count, void *out_values);
+
 #endif

@@ -19,16 +19,13 @@ static uint64_t key_of(lazy_param *param) {
 /* Every init is resolved: nothing here needs a fan. */
 static lazy_status segment_of(lazy_param *param, lazy_stream stream, struct lazy_init_segment *out_segment) {
   struct lazy_init_ticket ticket;
-  uint64_t count = 1;
-  for (int32_t i = 0; i < param->shape.rank; i++) count *= (uint64_t)param->shape.dims[i];
+  struct lazy_shape_error error;
+  int64_t row[LAZY_ROW];
+  lazyi_shape_write_row(row, &param->shape);
   LAZY_TRY(lazyi_init_ticket(&param->init, stream, (lazy_dtype)param->dtype, 0, 0, key_of(param), &ticket));
-  *out_segment = (struct lazy_init_segment){.count = count,
-                                            .path_hash = ticket.path_hash,
-                                            .a = ticket.a,
-                                            .b = ticket.b,
-                                            .dtype = ticket.dtype,
-                                            .rule = ticket.rule,
-                                            .host = ticket.host};
+  if (lazy_segment_size(&ticket, 0, row, out_segment, &error) != LAZY_SHAPE_OK)
+    return lazyi_shape_error_fail(&error, (const char *const[]){lazyi_param_kind(param)});
+  lazy_segment_scale(&ticket, row, out_segment);
   return LAZY_STATUS_OK;
 }
 

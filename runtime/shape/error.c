@@ -45,6 +45,10 @@ lazy_status lazyi_shape_error_fail(const struct lazy_shape_error *error, const c
     case LAZY_SHAPE_NO_SUCH_DIM:
       return lazy_status_fail(LAZY_STATUS_OUT_OF_RANGE, "%s has no dimension %lld; wanted %lld to %lld", name,
                               found, -wanted, wanted - 1);
+    case LAZY_SHAPE_NO_SUCH_ROW:
+      return lazy_status_fail(LAZY_STATUS_OUT_OF_RANGE,
+                              "%s is to have zeros at index %lld; wanted %lld to %lld", name, found, -wanted,
+                              wanted - 1);
     case LAZY_SHAPE_UNSHAPED:
       return lazy_status_fail(LAZY_STATUS_UNINITIALIZED, "nothing settles the shape of %s", name);
     case LAZY_SHAPE_UNKNOWN_RULE:

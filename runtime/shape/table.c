@@ -20,7 +20,7 @@ void lazyi_shape_table_deinit(lazyi_shape_table *table) {
   table->evaluated = 0;
 }
 
-static void write_row(int64_t *row, const lazy_shape *shape) {
+void lazyi_shape_write_row(int64_t *row, const lazy_shape *shape) {
   int32_t lead = LAZY_ROW_DIMS - shape->rank;
   for (int32_t i = 0; i < lead; i++) row[i] = 1;
   for (int32_t i = lead; i < LAZY_ROW_DIMS; i++) row[i] = shape->dims[i - lead];
@@ -55,7 +55,7 @@ lazy_status lazyi_shape_table_add_row(lazyi_shape_table *table, const lazy_shape
   LAZY_TRY(reserve_slot(table));
   int64_t *row = table->rows.at + table->rows.count;
   if (known != NULL) {
-    write_row(row, known);
+    lazyi_shape_write_row(row, known);
   } else {
     for (int32_t i = 0; i < LAZY_ROW_DIMS; i++) row[i] = 1;
     row[LAZY_ROW_RANK] = LAZY_RANK_UNSHAPED;
@@ -67,7 +67,7 @@ lazy_status lazyi_shape_table_add_row(lazyi_shape_table *table, const lazy_shape
 }
 
 void lazyi_shape_table_set_row(lazyi_shape_table *table, int32_t slot, const lazy_shape *shape) {
-  write_row(table->rows.at + (size_t)slot * LAZY_ROW, shape);
+  lazyi_shape_write_row(table->rows.at + (size_t)slot * LAZY_ROW, shape);
   table->known.at[slot] = 1;
 }
 

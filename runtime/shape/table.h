@@ -24,6 +24,9 @@ typedef struct lazyi_shape_table {
 void lazyi_shape_table_clear(lazyi_shape_table *table);
 void lazyi_shape_table_deinit(lazyi_shape_table *table);
 
+/* `row` has LAZY_ROW elements, stride 1. */
+void lazyi_shape_write_row(int64_t *row, const lazy_shape *shape);
+
 /* Adds a row: a known shape, or NULL for one that a rule is to find. A known shape must be a valid one: rank
    0 to LAZY_MAX_RANK (else LIMIT), sizes from 0 (else SHAPE) to below LAZY_DIM_LIMIT (else LIMIT). */
 LAZY_MUST_USE lazy_status lazyi_shape_table_add_row(lazyi_shape_table *table, const lazy_shape *known,
