@@ -16,29 +16,25 @@
 #define FILL_ZERO(T) \
   (bits == 0 && !past && (memset(LAZY_AT(T, address) + first, 0, (last - first) * sizeof(T)), true))
 #endif
-#define FILL(T, rule)                                           \
-  if (!FILL_ZERO(T)) {                                          \
-    T *out = LAZY_AT(T, address);                               \
-    LAZY_EACH_LOT (e, first, last) {                            \
-      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, (T)bits) \
-    }                                                           \
+#define FILL(T, rule)                                               \
+  if (!FILL_ZERO(T)) {                                              \
+    T *out = LAZY_AT(T, address);                                   \
+    LAZY_LOTS_WRITE(T, out, e, first, last, past, 2, rule, (T)bits) \
   }
-#define DRAW(T, rule, ...)                                                                   \
-  {                                                                                          \
-    T *out = LAZY_AT(T, address);                                                            \
-    LAZY_EACH_LOT (e, first, last) {                                                         \
-      LAZY_LOT_WRITE(T, out + e, last - e, past, rule, &key, segment->from + e, __VA_ARGS__) \
-    }                                                                                        \
+#define DRAW(T, rule, at_once, ...)                                                           \
+  {                                                                                           \
+    T *out = LAZY_AT(T, address);                                                             \
+    LAZY_LOTS_WRITE(T, out, e, first, last, past, at_once, rule, &key, from + e, __VA_ARGS__) \
   }
 
 /* Of rules that take so many registers that a thread has one element at a time, next to its neighbour's. */
 #ifdef __CUDACC__
-#define DRAW_ONE(T, rule, ...)                                                             \
+#define DRAW_ONE(T, rule, at_once, ...)                                                    \
   {                                                                                        \
     T *out = LAZY_AT(T, address);                                                          \
     LAZY_EACH_THREAD (t)                                                                   \
       _Pragma("unroll 1") for (uint64_t e = first + t; e < last; e += LAZY_BLOCK) out[e] = \
-          rule(&key, segment->from + e, __VA_ARGS__);                                      \
+          rule(&key, from + e, __VA_ARGS__);                                               \
   }
 #else
 #define DRAW_ONE DRAW
@@ -55,18 +51,17 @@ LAZY_KERNEL(lazy_k_init_params) {
     if (run > (left - 1) / LAZY_INIT_TILE + 1) run = (left - 1) / LAZY_INIT_TILE + 1;
     if (p.sums != 0) run = 1; /* what was drawn is near still */
     const uint64_t last = first + (left < run * LAZY_INIT_TILE ? left : run * LAZY_INIT_TILE);
-    const uint64_t address = p.base + segment->offset;
+    const uint64_t address = p.base + segment->offset, from = segment->from;
     LAZY_INIT_BY_RULE(segment, p.seed, FILL, DRAW, DRAW_ONE)
-    const uint64_t zero_end = segment->zero_first + segment->zero_count;
-    if (segment->zero_first < segment->from + last && zero_end > segment->from + first) {
-      const uint64_t each = LAZY_ELEMENT_BYTES(segment->dtype), start = segment->from + first;
-      const uint64_t from =
-          (segment->zero_first > start ? segment->zero_first - segment->from : first) * each;
-      const uint64_t to = (zero_end - segment->from < last ? zero_end - segment->from : last) * each;
+    const uint64_t zero_first = segment->zero_first, zero_end = zero_first + segment->zero_count;
+    if (zero_first < from + last && zero_end > from + first) {
+      const uint64_t each = LAZY_ELEMENT_BYTES(segment->dtype);
+      const uint64_t zero = (zero_first > from + first ? zero_first - from : first) * each;
+      const uint64_t to = (zero_end < from + last ? zero_end - from : last) * each;
       uint8_t *bytes = LAZY_AT(uint8_t, address);
       LAZY_LOTS_END
       LAZY_PHASE (t) (void)t; /* what was drawn there is written */
-      LAZY_EACH_LOT (b, from, to) {
+      LAZY_EACH_LOT (b, zero, to) {
         LAZY_UNROLL for (uint64_t i = b; i < b + LAZY_LOT; i++) {
           if (i < to) bytes[i] = 0;
         }
@@ -74,8 +69,7 @@ LAZY_KERNEL(lazy_k_init_params) {
     }
     if (p.sums != 0) {
       LAZY_PHASE (t) (void)t; /* all of it is written */
-      lazy_fingerprint_tile(address, segment->dtype, first, last, segment->from,
-                            LAZY_AT(uint64_t, p.sums) + 2 * tile);
+      lazy_fingerprint_tile(address, segment->dtype, first, last, from, LAZY_AT(uint64_t, p.sums) + 2 * tile);
     }
   }
   LAZY_LOTS_END

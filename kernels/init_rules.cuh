@@ -25,10 +25,40 @@ LAZY_INLINE uint32_t find_segment(const struct lazy_init_segment *segments, uint
   return low;
 }
 
+/* Lots of a uniform side by side: without conversion of pairs, two would cost the fourth block its registers.
+ */
+#if defined __CUDACC__ && defined __CUDA_ARCH__ && __CUDA_ARCH__ < 800
+#define UNIFORM_AT_ONCE 1
+#else
+#define UNIFORM_AT_ONCE 2
+#endif
+
 /* How a value of the stream, computed in f32 and never NaN, becomes an element. */
 LAZY_INLINE float f32_of(float x) { return x; }
 LAZY_INLINE uint16_t f16_of(float x) { return lazy_finite_to_f16(x); }
 LAZY_INLINE uint16_t bf16_of(float x) { return lazy_finite_to_bf16(x); }
+#if defined __CUDACC__ && __CUDA_ARCH__ >= 800
+LAZY_INLINE void f32_pair(float *values, float a, float b) { values[0] = a, values[1] = b; }
+LAZY_INLINE void f16_pair(uint16_t *values, float a, float b) {
+  uint32_t pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(b), "f"(a));
+  memcpy(values, &pair, sizeof pair);
+}
+LAZY_INLINE void bf16_pair(uint16_t *values, float a, float b) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(b), "f"(a));
+  memcpy(values, &pair, sizeof pair);
+}
+/* All of a lot: two are one instruction. */
+#define EACH_OF(name, values, n, i, x)                                                               \
+  {                                                                                                  \
+    float drawn[LAZY_LOT];                                                                           \
+    LAZY_UNROLL for (uint64_t i = 0; i < n; i++) drawn[i] = x;                                       \
+    LAZY_UNROLL for (uint64_t i = 0; i < n; i += 2) name##_pair(values + i, drawn[i], drawn[i + 1]); \
+  }
+#else
+#define EACH_OF(name, values, n, i, x) LAZY_UNROLL for (uint64_t i = 0; i < n; i++) values[i] = name##_of(x);
+#endif
 
 #define CONSTANT_RULE(name, T)                                                        \
   LAZY_INLINE void constant_##name(T *LAZY_RESTRICT values, uint64_t n, T constant) { \
@@ -45,8 +75,7 @@ CONSTANT_RULE(64, uint64_t)
                                   uint64_t e, float center, float scale) {                         \
     uint32_t words[LAZY_LOT];                                                                      \
     lazy_philox_lot(words, key, e >> 2, 0, (n + 3) >> 2);                                          \
-    LAZY_UNROLL for (uint64_t i = 0; i < n; i++) values[i] =                                       \
-        name##_of((float)(int32_t)words[i] * scale + center);                                      \
+    EACH_OF(name, values, n, i, (float)(int32_t)words[i] * scale + center)                         \
   }
 UNIFORM_RULE(f32, float)
 UNIFORM_RULE(f16, uint16_t)
@@ -71,7 +100,7 @@ LAZY_INLINE void uniform_f64(double *LAZY_RESTRICT values, uint64_t n, const laz
                                  uint64_t e, float mean, float std) {                             \
     float normal[LAZY_LOT];                                                                       \
     lazy_normal_lot_f32(normal, key, e, (n + 3) >> 2);                                            \
-    LAZY_UNROLL for (uint64_t i = 0; i < n; i++) values[i] = name##_of(normal[i] * std + mean);   \
+    EACH_OF(name, values, n, i, normal[i] * std + mean)                                           \
   }
 NORMAL_RULE(f32, float)
 NORMAL_RULE(f16, uint16_t)
@@ -94,8 +123,7 @@ LAZY_INLINE void normal_f64(double *LAZY_RESTRICT values, uint64_t n, const lazy
     uint32_t words[LAZY_LOT];                                                                        \
     const lazy_truncated_f32 of = *d;                                                                \
     lazy_philox_lot(words, key, e >> 2, 0, (n + 3) >> 2);                                            \
-    LAZY_UNROLL for (uint64_t i = 0; i < n; i++) values[i] =                                         \
-        name##_of(lazy_truncated_value_f32(words[i], &of));                                          \
+    EACH_OF(name, values, n, i, lazy_truncated_value_f32(words[i], &of))                             \
   }
 TRUNCATED_RULE(f32, float)
 TRUNCATED_RULE(f16, uint16_t)
@@ -133,9 +161,9 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
   }
 }
 
-/* Ends of a tile's work: FILL(T, rule) with `bits`, the constant as an element, or DRAW(T, rule, ...) with
-   `key`, what the rule takes behind the element's number. DRAW_ONE is for a rule that on the GPU makes one
-   element. */
+/* Ends of a tile's work: FILL(T, rule) with `bits`, the constant as an element, or DRAW(T, rule, at_once,
+   ...) with `key`, lots side by side and what the rule takes behind the element's number. DRAW_ONE is for a
+   rule that on the GPU makes one element. */
 #define LAZY_INIT_BY_RULE(segment, seed, FILL, DRAW, DRAW_ONE)                                     \
   if ((segment)->rule == LAZY_INIT_CONSTANT) {                                                     \
     const uint64_t bits = constant_bits((segment)->dtype, (segment)->a);                           \
@@ -149,21 +177,23 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
     }                                                                                              \
   } else if ((segment)->rule == LAZY_INIT_UNIFORM) {                                               \
     const lazy_philox_key key = lazy_philox_prepare(lazy_key_mix((segment)->path_hash, seed));     \
-    const float center = (float)(segment)->a, scale = (float)((segment)->b * 0x1p-31);             \
+    const double middle = (segment)->a, half = (segment)->b;                                       \
+    const float center = (float)middle, scale = (float)(half * 0x1p-31);                           \
     switch ((segment)->dtype) {                                                                    \
-      case LAZY_DTYPE_F64: DRAW(double, uniform_f64, (segment)->a, (segment)->b * 0x1p-63) break;  \
-      case LAZY_DTYPE_F32: DRAW(float, uniform_f32, center, scale) break;                          \
-      case LAZY_DTYPE_F16: DRAW(uint16_t, uniform_f16, center, scale) break;                       \
-      case LAZY_DTYPE_BF16: DRAW(uint16_t, uniform_bf16, center, scale) break;                     \
+      case LAZY_DTYPE_F64: DRAW(double, uniform_f64, 1, middle, half * 0x1p-63) break;             \
+      case LAZY_DTYPE_F32: DRAW(float, uniform_f32, UNIFORM_AT_ONCE, center, scale) break;         \
+      case LAZY_DTYPE_F16: DRAW(uint16_t, uniform_f16, UNIFORM_AT_ONCE, center, scale) break;      \
+      case LAZY_DTYPE_BF16: DRAW(uint16_t, uniform_bf16, UNIFORM_AT_ONCE, center, scale) break;    \
     }                                                                                              \
   } else if ((segment)->rule == LAZY_INIT_NORMAL) {                                                \
     const lazy_philox_key key = lazy_philox_prepare(lazy_key_mix((segment)->path_hash, seed));     \
-    const float mean = (float)(segment)->a, std = (float)(segment)->b;                             \
+    const double middle = (segment)->a, deviation = (segment)->b;                                  \
+    const float mean = (float)middle, std = (float)deviation;                                      \
     switch ((segment)->dtype) {                                                                    \
-      case LAZY_DTYPE_F64: DRAW(double, normal_f64, (segment)->a, (segment)->b) break;             \
-      case LAZY_DTYPE_F32: DRAW(float, normal_f32, mean, std) break;                               \
-      case LAZY_DTYPE_F16: DRAW(uint16_t, normal_f16, mean, std) break;                            \
-      case LAZY_DTYPE_BF16: DRAW(uint16_t, normal_bf16, mean, std) break;                          \
+      case LAZY_DTYPE_F64: DRAW(double, normal_f64, 1, middle, deviation) break;                   \
+      case LAZY_DTYPE_F32: DRAW(float, normal_f32, 1, mean, std) break;                            \
+      case LAZY_DTYPE_F16: DRAW(uint16_t, normal_f16, 1, mean, std) break;                         \
+      case LAZY_DTYPE_BF16: DRAW(uint16_t, normal_bf16, 1, mean, std) break;                       \
     }                                                                                              \
   } else if ((segment)->rule == LAZY_INIT_TRUNCATED) {                                             \
     const lazy_philox_key key = lazy_philox_prepare(lazy_key_mix((segment)->path_hash, seed));     \
@@ -174,10 +204,10 @@ LAZY_INLINE uint64_t constant_bits(uint32_t dtype, double value) {
                                        (float)exact.high, (float)exact.below, (float)exact.within, \
                                        (float)exact.above};                                        \
     switch ((segment)->dtype) {                                                                    \
-      case LAZY_DTYPE_F64: DRAW_ONE(double, truncated_f64, &exact) break;                          \
-      case LAZY_DTYPE_F32: DRAW(float, truncated_f32, &single) break;                              \
-      case LAZY_DTYPE_F16: DRAW(uint16_t, truncated_f16, &single) break;                           \
-      case LAZY_DTYPE_BF16: DRAW(uint16_t, truncated_bf16, &single) break;                         \
+      case LAZY_DTYPE_F64: DRAW_ONE(double, truncated_f64, 1, &exact) break;                       \
+      case LAZY_DTYPE_F32: DRAW(float, truncated_f32, 1, &single) break;                           \
+      case LAZY_DTYPE_F16: DRAW(uint16_t, truncated_f16, 1, &single) break;                        \
+      case LAZY_DTYPE_BF16: DRAW(uint16_t, truncated_bf16, 1, &single) break;                      \
     }                                                                                              \
   }
 

@@ -43,13 +43,32 @@
        i += (uint64_t)gridDim.x * blockDim.x)                                 \
     if (const uint64_t run = ((void)(inner), 1); true)
 #define LAZY_EACH_TILE(tile, n) for (uint64_t tile = blockIdx.x; tile < (n); tile += gridDim.x)
-#define LAZY_TILE_RUNS(tile, run, n)                              \
-  for (uint64_t tile = blockIdx.x; tile < (n); tile += gridDim.x) \
-    if (uint64_t run = 1; true)
+/* Four runs a block, from four parts of the whole: what a run has once is paid seldom, and a block has of
+   everything. Lengths differ by one at most. */
+typedef struct lazy_runs {
+  uint64_t length, longer, count;
+} lazy_runs;
+LAZY_INLINE lazy_runs lazy_runs_of(uint64_t n) {
+  const uint64_t most = (uint64_t)gridDim.x * 4, count = n < most ? n : most;
+  const lazy_runs runs = {count != 0 ? n / count : 0, count != 0 ? n % count : 0, count};
+  return runs;
+}
+LAZY_INLINE uint64_t lazy_run_first(const lazy_runs *runs, uint64_t at) {
+  return at * runs->length + (at < runs->longer ? at : runs->longer);
+}
+#define LAZY_TILE_RUNS(tile, run, n)                                                              \
+  for (lazy_runs tile##_runs = lazy_runs_of(n), *tile##_once = &tile##_runs; tile##_once != NULL; \
+       tile##_once = NULL)                                                                        \
+    for (uint64_t tile##_at = blockIdx.x; tile##_at < tile##_runs.count; tile##_at += gridDim.x)  \
+      for (uint64_t tile = lazy_run_first(&tile##_runs, tile##_at),                               \
+                    tile##_end = lazy_run_first(&tile##_runs, tile##_at + 1), run;                \
+           tile < tile##_end && (run = tile##_end - tile, true); tile += run)
 #define LAZY_LOT 4
 #define LAZY_EACH_LOT(e, first, last)                                                 \
   _Pragma("unroll 1") for (uint64_t e = (first) + LAZY_LOT * threadIdx.x; e < (last); \
                            e += LAZY_LOT * blockDim.x)
+/* The start of this thread's lot when the block has `lot` lots each from `at` on. */
+#define LAZY_LOT_OF_THREAD(at, lot) ((at) + (lot)*LAZY_LOT * LAZY_BLOCK + LAZY_LOT * threadIdx.x)
 
 #define LAZY_SHARED          __shared__
 #define LAZY_OWN(T, name, n) T name[n]

@@ -16,8 +16,6 @@ LAZY_KERNEL(lazy_k_philox) {
   LAZY_EACH_TILE(tile, tiles) {
     const uint64_t first = tile * LAZY_INIT_TILE;
     const uint64_t last = p.count - first < LAZY_INIT_TILE ? p.count : first + LAZY_INIT_TILE;
-    LAZY_EACH_LOT (e, first, last) {
-      LAZY_LOT_WRITE(uint32_t, out + e, last - e, false, draw, &key, p.low + (e >> 2), p.high)
-    }
+    LAZY_LOTS_WRITE(uint32_t, out, e, first, last, false, 2, draw, &key, p.low + (e >> 2), p.high)
   }
 }
