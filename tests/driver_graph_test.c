@@ -98,8 +98,8 @@ TEST_ON_DRIVERS(driver_graph, a_capture_runs_nothing_and_replays_what_it_was_giv
     EXPECT_EQ(first_word(&g, 4, g.b), 0x0101010101010101u);
   }
   EXPECT_EQ(g.driver->graph_exec_destroy(exec), 0);
-  EXPECT_EQ(g.driver->graph_exec_destroy(exec), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(g.driver->graph_launch(exec, g.a), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(g.driver->graph_exec_destroy(exec));
+  EXPECT_DEAD(g.driver->graph_launch(exec, g.a));
   close_graph(&g);
 }
 
@@ -330,7 +330,7 @@ TEST_ON_DRIVERS(driver_graph, illegal_calls_invalidate_a_capture) {
   EXPECT_EQ(d->event_record(g.fork, g.a), 0);
   EXPECT_EQ(d->event_synchronize(g.fork), LAZY_DRIVER_CAPTURED_EVENT);
   expect_dead(&g, "event_synchronize");
-  EXPECT_EQ(d->stream_wait_event(g.b, g.fork, 0), LAZY_DRIVER_CAPTURED_EVENT); /* its capture is over */
+  EXPECT_EQ(d->stream_wait_event(g.b, g.fork, 0), LAZY_DRIVER_INVALID_VALUE); /* its capture is over */
   EXPECT_EQ(d->event_record(g.fork, g.b), 0);
   EXPECT_EQ(d->event_synchronize(g.fork), 0);
   /* an event from outside */
@@ -361,6 +361,9 @@ TEST_ON_DRIVERS(driver_graph, beginning_and_ending_in_the_wrong_place) {
   EXPECT_EQ(d->event_record(g.fork, g.a), 0);
   EXPECT_EQ(d->stream_wait_event(g.b, g.fork, 0), 0);
   EXPECT_EQ(d->stream_end_capture(g.b, &graph), LAZY_DRIVER_CAPTURE_UNMATCHED);
+  EXPECT_EQ(on_another_thread(end_elsewhere, &g), (intptr_t)LAZY_DRIVER_CAPTURE_INVALIDATED);
+  EXPECT_EQ(d->stream_end_capture(g.a, &graph), LAZY_DRIVER_ILLEGAL_STATE);
+  ASSERT_EQ(begin(&g), 0);
   EXPECT_EQ(on_another_thread(end_elsewhere, &g), (intptr_t)LAZY_DRIVER_CAPTURE_WRONG_THREAD);
   EXPECT_EQ(on_another_thread(alloc_elsewhere, &g), (intptr_t)0); /* the mode is this thread's */
   EXPECT_EQ(d->stream_end_capture(g.a, &graph), 0);
@@ -368,8 +371,8 @@ TEST_ON_DRIVERS(driver_graph, beginning_and_ending_in_the_wrong_place) {
   lazy_driver_exec exec = NULL;
   EXPECT_EQ(d->graph_instantiate(&exec, graph, 1ull << 40), LAZY_DRIVER_INVALID_VALUE);
   EXPECT_EQ(d->graph_destroy(graph), 0);
-  EXPECT_EQ(d->graph_destroy(graph), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(d->graph_instantiate(&exec, graph, 0), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(d->graph_destroy(graph));
+  EXPECT_DEAD(d->graph_instantiate(&exec, graph, 0));
   /* a global one forbids it on every thread, a relaxed one on none */
   ASSERT_EQ(d->stream_begin_capture(g.a, LAZY_DRIVER_CAPTURE_MODE_GLOBAL), 0);
   EXPECT_EQ(on_another_thread(alloc_elsewhere, &g), (intptr_t)LAZY_DRIVER_CAPTURE_UNSUPPORTED);

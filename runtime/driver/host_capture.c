@@ -73,7 +73,7 @@ bool lazyi_host_graph_wait(lazyi_host_stream *stream, const lazyi_host_event *ev
   }
   if (event->capture == 0) return false;
   lazyi_host_graph *capture = find_capture(event->capture);
-  *out_result = capture != NULL ? enter_capture(stream, capture, event) : LAZY_DRIVER_CAPTURED_EVENT;
+  *out_result = capture != NULL ? enter_capture(stream, capture, event) : LAZY_DRIVER_INVALID_VALUE;
   return true;
 }
 
@@ -217,10 +217,14 @@ int lazyi_host_stream_end_capture(lazy_driver_stream handle, lazy_driver_graph *
   if (out_graph == NULL) return lazyi_host_leave(LAZY_DRIVER_INVALID_VALUE);
   lazyi_host_graph *capture = stream->capture;
   if (capture == NULL) return lazyi_host_leave(LAZY_DRIVER_ILLEGAL_STATE);
-  if (capture->origin != stream) return lazyi_host_leave(LAZY_DRIVER_CAPTURE_UNMATCHED);
-  if (capture->mode != LAZY_DRIVER_CAPTURE_MODE_RELAXED && !pthread_equal(capture->thread, pthread_self()))
+  const bool is_over = capture->failure != LAZY_DRIVER_SUCCESS;
+  if (capture->origin != stream)
+    return lazyi_host_leave(is_over ? LAZY_DRIVER_CAPTURE_INVALIDATED
+                                    : invalidate(capture, LAZY_DRIVER_CAPTURE_UNMATCHED));
+  if (!is_over && capture->mode != LAZY_DRIVER_CAPTURE_MODE_RELAXED &&
+      !pthread_equal(capture->thread, pthread_self()))
     return lazyi_host_leave(LAZY_DRIVER_CAPTURE_WRONG_THREAD);
-  result = capture->failure != LAZY_DRIVER_SUCCESS ? LAZY_DRIVER_CAPTURE_INVALIDATED : check_joined(capture);
+  result = is_over ? LAZY_DRIVER_CAPTURE_INVALIDATED : check_joined(capture);
   close_capture(capture);
   if (result == LAZY_DRIVER_SUCCESS &&
       (capture->handle = lazyi_host_handle_create(LAZYI_HOST_GRAPH, capture)) == NULL)
