@@ -114,11 +114,12 @@ static void random_products(check_env *env) {
 TEST_ON_DRIVERS(blas, products_by_the_library_that_is_there) { random_products(env); }
 
 TEST_ON_DRIVERS(blas, products_without_a_library) {
-  setenv("LAZYRT_BLAS_LIBRARY", "none", 1);
+  const char *variable = env->is_gpu ? "LAZYRT_CUBLAS_LIBRARY" : "LAZYRT_BLAS_LIBRARY";
+  setenv(variable, "none", 1);
   random_products(env);
   bench used;
   const bool up = EXPECT_OK(set_up(env, &used));
-  unsetenv("LAZYRT_BLAS_LIBRARY");
+  unsetenv(variable);
   if (!up) return;
   EXPECT_STREQ(lazyi_blas_name(used.blas), "plain");
   tear_down(&used);

@@ -17,10 +17,11 @@ extern "C" {
 
 typedef struct check_env {
   const char *device; /* what lazyi_device_open and lazy_context_open take: "host", "fault", "cuda" */
-  bool is_ptx;        /* the device is the cuda provider, with the emulator (tests/emulator) as its driver */
-  bool is_small;      /* big inputs are to be small ones: LAZYRT_TEST_SCALE, small for PTX and full else */
-  uint64_t seed;      /* of this test: from LAZYRT_TEST_SEED (else a fixed number) and the test's name */
-  uint64_t random;    /* state of check_random */
+  bool is_ptx;     /* the device is the cuda provider, with the emulator (tests/emulator) as its driver, or */
+  bool is_gpu;     /* a real GPU */
+  bool is_small;   /* big inputs are to be small ones: LAZYRT_TEST_SCALE, small for PTX and full else */
+  uint64_t seed;   /* of this test: from LAZYRT_TEST_SEED (else a fixed number) and the test's name */
+  uint64_t random; /* state of check_random */
 } check_env;
 
 /* The next 64 random bits of this test. */
@@ -135,7 +136,8 @@ static inline check_value check_of_pointer(const void *value) {
 /* A test, run once with env->device "host". */
 #define TEST(suite, name)            CHECK_DEFINE(suite, name, CHECK_ONCE)
 /* A test of anything that reaches a device: name/host runs work as it comes, name/shuffled in a seeded order,
-   name/fault behind the fault provider, and, where the build has PTX, name/ptx on the emulator. */
+   name/fault behind the fault provider, and, where the build has PTX, name/ptx on the emulator; where asked
+   (tests/check_gpu.h), name/gpu on a GPU, as of the next two. */
 #define TEST_ON_DRIVERS(suite, name) CHECK_DEFINE(suite, name, CHECK_ON_DRIVERS)
 /* A test that counts the driver's calls or makes them fail: name/fault and name/ptx, env->device being
    "fault" and "fault:cuda". */

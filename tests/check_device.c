@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/driver/host_tag.h"
+#include "tests/check_gpu.h"
 
 static const emu_control host = {
     .set_strict = lazyi_host_set_strict,
@@ -30,9 +31,11 @@ const char *check_device_library(void) {
 #endif
 }
 
-void check_device_choose(bool is_ptx) {
-  chosen = &host;
-  if (!is_ptx) return;
+size_t check_device_page(void) { return chosen == check_gpu() ? 4096 : 256; }
+
+void check_device_choose(enum check_device_kind kind) {
+  chosen = kind == CHECK_DEVICE_GPU ? check_gpu() : &host;
+  if (kind != CHECK_DEVICE_EMULATOR) return;
 #ifdef LAZYRT_PTX_WITH_LINES
   setenv("LAZYRT_EMULATOR_LINES", LAZYRT_PTX_WITH_LINES, 1);
 #endif

@@ -18,8 +18,12 @@ char *check_read(const char *path);
 /* The same, read once and kept; for PTX. */
 const char *check_text(const char *path);
 
+/* Bytes at whose multiples memory that is lent to the device begins and ends. */
+size_t check_device_page(void);
+
 /* For check_gtest.cc. */
-void check_device_choose(bool is_ptx);
+enum check_device_kind { CHECK_DEVICE_HOST, CHECK_DEVICE_EMULATOR, CHECK_DEVICE_GPU };
+void check_device_choose(enum check_device_kind kind);
 /* The library in the driver's place, or NULL: this build has none. */
 const char *check_device_library(void);
 

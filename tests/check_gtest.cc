@@ -23,6 +23,7 @@ extern "C" {
 #include "runtime/base/memory.h"
 #include "runtime/driver/fault.h"
 #include "tests/check_device.h"
+#include "tests/check_gpu.h"
 }
 
 #if defined(__SANITIZE_THREAD__)
@@ -128,11 +129,13 @@ struct Column {
   const char *name;    // after the test's
   const char *device;  // what opens it
   bool is_shuffled, is_ptx;
+  bool is_gpu = false;
 };
 const Column once = {"", "host", true, false}, on_host = {"host", "host", false, false},
              shuffled = {"shuffled", "host", true, false}, behind_fault = {"fault", "fault", true, false},
              on_ptx = {"ptx", "cuda", true, true}, ptx_behind_fault = {"ptx", "fault:cuda", true, true},
-             on_images = {"host", "host", true, false};
+             on_images = {"host", "host", true, false}, on_gpu = {"gpu", "cuda", false, true, true},
+             gpu_behind_fault = {"gpu", "fault:cuda", false, true, true};
 
 class Bridge : public testing::Test {
  public:
@@ -144,6 +147,7 @@ class Bridge : public testing::Test {
     check_env env = {};
     env.device = column_->device;
     env.is_ptx = column_->is_ptx;
+    env.is_gpu = column_->is_gpu;
     env.is_small = is_small();
     env.random = env.seed = mixed(base_seed ^ name_hash);
     start_devices(env.seed);
@@ -174,14 +178,16 @@ class Bridge : public testing::Test {
   // What an earlier test set on the process's devices is forgotten; kernels and streams run in an order of
   // this test's, or as they come.
   void start_devices(uint64_t seed) const {
-    check_device_choose(column_->is_ptx);
+    check_device_choose(column_->is_gpu   ? CHECK_DEVICE_GPU
+                        : column_->is_ptx ? CHECK_DEVICE_EMULATOR
+                                          : CHECK_DEVICE_HOST);
     const emu_control *device = check_device();
     lazyi_fault_reset();
     device->fault_at(0, LAZY_DRIVER_SUCCESS);
     device->set_strict(true);
     device->set_order(column_->is_shuffled ? LAZYI_HOST_ORDER_SHUFFLED : LAZYI_HOST_ORDER_FORWARD, seed);
     device->set_schedule(column_->is_shuffled ? seed | 1 : 0);
-    if (!column_->is_ptx) return;
+    if (!column_->is_ptx || column_->is_gpu) return;
     device->report_clear();
     setenv("LAZYRT_CUBLAS_LIBRARY", "none", 1);  // the real one knows that there is no GPU
   }
@@ -245,6 +251,20 @@ void add_all(bool with_others, bool with_ptx) {
     if (with_others && test->places == CHECK_ON_FAULTS) add(test, &behind_fault);
     if (with_ptx && test->places != CHECK_ONCE)
       add(test, test->places == CHECK_ON_FAULTS ? &ptx_behind_fault : &on_ptx);
+  }
+}
+
+// What reaches a device, and the tests of the emulator that hold PTX against a reference.
+void add_gpu() {
+  for (const check_test *test = tests; test != nullptr; test = test->next) {
+    const bool is_about_reports =
+        strstr(test->file, "_told_") != nullptr || strstr(test->file, "_refuse_") != nullptr;
+    bool is_ptx_test = false;
+    for (const char *family : {"litmus", "ops_", "mma", "wmma", "machine", "rounding"})
+      is_ptx_test |= strncmp(test->suite, "emulator_", 9) == 0 && strstr(test->suite, family) != nullptr;
+    if (test->places == CHECK_ONCE ? is_ptx_test && !is_about_reports : test->places != CHECK_ON_FAULTS)
+      add(test, &on_gpu);
+    if (test->places == CHECK_ON_FAULTS) add(test, &gpu_behind_fault);
   }
 }
 
@@ -456,7 +476,7 @@ void check_at_end(void (*function)(void)) { at_end = function; }
 
 }  // extern "C"
 
-// LAZYRT_TEST_COLUMNS: "ptx", "others", or both, one after the other.
+// LAZYRT_TEST_COLUMNS: "ptx", "others", or both, one after the other; "gpu".
 int main(int argc, char **argv) {
   std::vector<char *> arguments(argv, argv + argc + 1);
   testing::InitGoogleTest(&argc, argv);
@@ -472,7 +492,11 @@ int main(int argc, char **argv) {
   const bool has_ptx = check_device_library() != nullptr, lists = GTEST_FLAG_GET(list_tests);
   const bool only_ptx = columns == "ptx" || columns == "ptx-after", only_others = columns == "others";
   if (only_ptx && has_ptx) setenv("LAZYRT_CUDA_LIBRARY", check_device_library(), 1);
-  add_all(!only_ptx, has_ptx && (only_ptx || (lists && !only_others)));
+  const bool only_gpu = columns == "gpu";
+  if (only_gpu) {
+    check_gpu_begin();
+    add_gpu();
+  } else add_all(!only_ptx, has_ptx && (only_ptx || (lists && !only_others)));
   testing::UnitTest::GetInstance()->listeners().Append(new SeedPrinter);
   check_report_begin(columns == "ptx-after", has_ptx);
   int result = RUN_ALL_TESTS();
@@ -480,7 +504,7 @@ int main(int argc, char **argv) {
     std::string command = "rm -rf '" + directory + "'";
     if (system(command.c_str()) != 0) return 1;
   }
-  if (!has_ptx || lists || only_ptx || only_others) return result;
+  if (!has_ptx || lists || only_ptx || only_others || only_gpu) return result;
   const int ptx_result = run_ptx_column(arguments.data());
   return result != 0 ? result : ptx_result;
 }

@@ -91,9 +91,10 @@ static double unit_stored(lazy_dtype dtype) {
                                    : 0x1p-8;
 }
 
-/* Products and sums round, in any order; so does the result, and the columns of a transposed convolution. */
-static bool check_at(const geometry *g, const double *x, const double *w, const double *bias, const double *y,
-                     int64_t index) {
+/* Products and sums round, in any order; so does the result, the columns of a transposed convolution, and in
+   cuBLAS what the bias is added to. */
+static bool check_at(const check_env *env, const geometry *g, const double *x, const double *w,
+                     const double *bias, const double *y, int64_t index) {
   int64_t o[3], rest = index;
   for (int d = 2; d >= 0; d--) {
     o[d] = rest % g->out[d];
@@ -104,7 +105,9 @@ static bool check_at(const geometry *g, const double *x, const double *w, const 
   if (bias != NULL) add(&of, bias[c], 1);
   const double unit = g->dtype == LAZY_DTYPE_F64 ? 0x1p-53 : 0x1p-24, stored = unit_stored(g->dtype);
   const double bound = unit * (double)(of.terms + 2) * of.size + stored * fabs(of.value) * 1.001 +
-                       (g->is_transposed ? stored * of.size : 0) + 0x1p-24 * (stored > 0x1p-20);
+                       (g->is_transposed ? stored * of.size : 0) +
+                       (env->is_gpu && bias != NULL ? stored * fabs(of.value - bias[c]) * 1.001 : 0) +
+                       0x1p-24 * (stored > 0x1p-20);
   if (fabs(y[index] - of.value) <= bound) return true;
   FAIL("element %lld (image %lld, channel %lld, %lld %lld %lld): found %.17g, wanted %.17g +- %.3g",
        (long long)index, (long long)n, (long long)c, (long long)o[0], (long long)o[1], (long long)o[2],
@@ -201,8 +204,8 @@ static void check_geometry(check_env *env, lazy_context *context, const geometry
     for (int d = 0; d < space && fits; d++)
       fits = EXPECT_EQ(out.dims[is_batched + 1 + d], g->out[3 - space + d]);
     for (int64_t i = 0; fits && i < count; i += step)
-      if (!check_at(g, x, w, bias, y, i)) break;
-    if (fits) check_at(g, x, w, bias, y, count - 1);
+      if (!check_at(env, g, x, w, bias, y, i)) break;
+    if (fits) check_at(env, g, x, w, bias, y, count - 1);
     free(w);
     free(bias);
     free(y);

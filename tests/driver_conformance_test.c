@@ -93,6 +93,8 @@ CONFORMS(the_current_context_belongs_to_a_thread) {
 }
 
 CONFORMS(the_last_release_ends_context_and_objects) {
+  if (env->is_gpu)
+    SKIP("the program keeps a GPU's context, and calls on what ended with one are not defined");
   OPEN(f);
   lazy_driver_context context = f.device.context, popped;
   lazy_driver_address address;
@@ -116,8 +118,8 @@ CONFORMS(the_last_release_ends_context_and_objects) {
   /* Handles of an earlier life are refused in the next. */
   fixture g;
   CHECK_OR_RETURN(fixture_open(env->device, &g));
-  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_query(event), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(driver->stream_synchronize(stream));
+  EXPECT_DEAD(driver->event_query(event));
   fixture_close(&g);
 }
 
@@ -230,16 +232,16 @@ CONFORMS(streams_live_and_die) {
   EXPECT_EQ(driver->stream_query(stream), 0);
   EXPECT_EQ(driver->stream_synchronize(stream), 0);
   EXPECT_EQ(driver->stream_destroy(stream), 0);
-  EXPECT_EQ(driver->stream_destroy(stream), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->stream_synchronize(stream), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->stream_query(stream), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->stream_wait_event(stream, event, 0), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_record(event, stream), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(fixture_launch(&f, f.nothing, 1, stream, NULL), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(driver->stream_destroy(stream));
+  EXPECT_DEAD(driver->stream_synchronize(stream));
+  EXPECT_DEAD(driver->stream_query(stream));
+  EXPECT_DEAD(driver->stream_wait_event(stream, event, 0));
+  EXPECT_DEAD(driver->event_record(event, stream));
+  EXPECT_DEAD(fixture_launch(&f, f.nothing, 1, stream, NULL));
   /* A handle of another kind is none of this kind. */
-  EXPECT_EQ(driver->stream_synchronize((lazy_driver_stream)(void *)event), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_query((lazy_driver_event)(void *)other), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->module_unload((lazy_driver_module)(void *)other), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(driver->stream_synchronize((lazy_driver_stream)(void *)event));
+  EXPECT_DEAD(driver->event_query((lazy_driver_event)(void *)other));
+  EXPECT_DEAD(driver->module_unload((lazy_driver_module)(void *)other));
   EXPECT_EQ(driver->stream_destroy(NULL), LAZY_DRIVER_INVALID_HANDLE);
   EXPECT_EQ(driver->stream_query(NULL), 0); /* the default stream */
   EXPECT_EQ(driver->event_destroy(event), 0);
@@ -255,9 +257,9 @@ CONFORMS(a_stale_handle_is_not_its_successor) {
     ASSERT_EQ(driver->stream_create(&streams[i], 1), 0);
     ASSERT_EQ(driver->event_create(&events[i], 0), 0);
     for (size_t k = 0; k < i; k++) { /* their places are taken by now */
-      EXPECT_EQ(driver->stream_query(streams[k]), LAZY_DRIVER_INVALID_HANDLE);
-      EXPECT_EQ(driver->event_query(events[k]), LAZY_DRIVER_INVALID_HANDLE);
-      EXPECT_EQ(driver->stream_destroy(streams[k]), LAZY_DRIVER_INVALID_HANDLE);
+      EXPECT_DEAD(driver->stream_query(streams[k]));
+      EXPECT_DEAD(driver->event_query(events[k]));
+      EXPECT_DEAD(driver->stream_destroy(streams[k]));
     }
     EXPECT_EQ(driver->event_destroy(events[i]), 0);
     EXPECT_EQ(driver->stream_destroy(streams[i]), 0);
@@ -368,10 +370,10 @@ CONFORMS(events) {
   EXPECT_LT(milliseconds, 60000.0f);
   EXPECT_EQ(driver->event_elapsed_time(NULL, timed, fresh), LAZY_DRIVER_INVALID_VALUE);
   EXPECT_EQ(driver->event_destroy(timed), 0);
-  EXPECT_EQ(driver->event_destroy(timed), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_query(timed), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_synchronize(timed), LAZY_DRIVER_INVALID_HANDLE);
-  EXPECT_EQ(driver->event_record(timed, stream), LAZY_DRIVER_INVALID_HANDLE);
+  EXPECT_DEAD(driver->event_destroy(timed));
+  EXPECT_DEAD(driver->event_query(timed));
+  EXPECT_DEAD(driver->event_synchronize(timed));
+  EXPECT_DEAD(driver->event_record(timed, stream));
   EXPECT_EQ(driver->event_destroy(fresh), 0);
   EXPECT_EQ(driver->event_destroy(untimed), 0);
   EXPECT_EQ(driver->mem_free(address), 0);

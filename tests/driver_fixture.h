@@ -123,6 +123,9 @@ static inline int fixture_launch(const fixture *f, lazy_driver_function function
   }                                              \
   static void name(__attribute__((unused)) check_env *env)
 
+/* A call on a handle that died: what NVIDIA's driver does is not defined. */
+#define EXPECT_DEAD(call) (env->is_gpu ? true : EXPECT_EQ((call), LAZY_DRIVER_INVALID_HANDLE))
+
 #define OPEN(f)                                     \
   fixture f;                                        \
   CHECK_OR_RETURN(fixture_open(env->device, &(f))); \

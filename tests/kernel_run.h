@@ -11,6 +11,7 @@
 #include "kernels/params.h"
 #include "runtime/driver/host.h"
 #include "tests/check.h"
+#include "tests/check_device.h"
 #include "tests/kernel_ptx.h"
 
 /* One way to run a kernel. Results must be the same for all of them. */
@@ -81,8 +82,8 @@ static inline void kernel_run(kernel_way way, const char *kernel, const void *pa
 static inline uint64_t kernel_address(const void *memory) { return (uint64_t)(uintptr_t)memory; }
 /* Memory that kernels may reach, whichever runs them. */
 static inline void *kernel_alloc(size_t bytes) {
-  const size_t room = (bytes + 255) / 256 * 256 + 256;
-  void *memory = aligned_alloc(256, room);
+  const size_t page = check_device_page(), room = (bytes + page - 1) / page * page + page;
+  void *memory = aligned_alloc(page, room);
   kernel_ptx_lend(memory, bytes);
   return memory;
 }
