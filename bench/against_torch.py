@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """lazyrt and PyTorch in turn, on the same cores, in one run: medians and their ratios.
 
-    bench/against_torch.py [--build build/full] [--rounds 5] [--python PYTHON ...]
+    bench/against_torch.py [--build build/full] [--rounds 5] [--python PYTHON ...] [--device cuda]
 
 Every round runs each program once, in turn, so that a drift of the machine's speed meets all of them. PyTorch is what the
 given interpreters import (default: python3, /usr/bin/python3 and $LAZYRT_TORCH_PYTHON, where they have torch); the
-faster of them is the rival of each row.
+faster of them is the rival of each row. On a GPU both draw eight times before they wait, and no ratio is wanted yet.
 """
 import argparse
 import json
@@ -20,6 +20,9 @@ warnings.simplefilter('ignore')
 import torch
 from torch import nn
 torch.set_num_threads(len(__import__('os').sched_getaffinity(0)))
+device = __import__('os').environ.get('LAZYRT_BENCH_DEVICE', 'host').replace('host', 'cpu')
+wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
+draws = 8 if device != 'cpu' else 1
 
 def median(body, runs):
     body()
@@ -31,20 +34,21 @@ def median(body, runs):
     return sorted(seconds)[runs // 2]
 
 def first_forward(layers, features):
-    x = torch.ones(1, features)
+    x = torch.ones(1, features, device=device)
     def body():
-        model = nn.Sequential(*[nn.LazyLinear(features) for _ in range(layers)])
+        model = nn.Sequential(*[nn.LazyLinear(features, device=device) for _ in range(layers)])
         with torch.no_grad():
             model(x)
+        wait()
     return body
 
 def uniform(dtype, count):
-    buffer = torch.empty(count, dtype=dtype)
-    return lambda: buffer.uniform_(-0.5, 0.5)
+    buffer = torch.empty(count, dtype=dtype, device=device)
+    return lambda: ([buffer.uniform_(-0.5, 0.5) for _ in range(draws)], wait())
 
 def normal(dtype, count):
-    buffer = torch.empty(count, dtype=dtype)
-    return lambda: buffer.normal_(0, 0.5)
+    buffer = torch.empty(count, dtype=dtype, device=device)
+    return lambda: ([buffer.normal_(0, 0.5) for _ in range(draws)], wait())
 
 print(json.dumps({
     'version': torch.__version__,
@@ -99,7 +103,11 @@ def main():
     parser.add_argument('--build', default='build/full')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--python', action='append', default=[])
+    parser.add_argument('--device', default='host')
     options = parser.parse_args()
+    os.environ['LAZYRT_BENCH_DEVICE'] = options.device
+    if options.device != 'host':
+        ROWS[:] = [row[:4] + (None,) for row in ROWS]
     rivals = interpreters(options.python)
     if not rivals:
         sys.exit('no interpreter with torch: install python3-torch, or name one with --python')

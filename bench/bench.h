@@ -42,6 +42,9 @@ void bench_label(bench_state *state, const char *text);
 void bench_fail(bench_state *state, const char *format, ...) LAZY_PRINTF(2, 3);
 bool bench_check_status(bench_state *state, const char *text, lazy_status status);
 
+/* The device that benches open: LAZYRT_BENCH_DEVICE, else "host". */
+const char *bench_device(void);
+
 /* Seconds of a clock that only goes forward. */
 double bench_clock(void);
 /* Pins the calling thread to the n-th processor it may run on; false where it cannot. */

@@ -7,6 +7,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -73,6 +74,11 @@ bool bench_check_status(bench_state *state, const char *text, lazy_status status
   if (status == LAZY_STATUS_OK) return true;
   bench_fail(state, "%s: %s: %s", text, lazy_status_name(status), lazy_status_message());
   return false;
+}
+
+const char *bench_device(void) {
+  const char *named = getenv("LAZYRT_BENCH_DEVICE");
+  return named != nullptr && *named != '\0' ? named : "host";
 }
 
 double bench_clock(void) {

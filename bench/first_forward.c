@@ -93,7 +93,7 @@ static void measure(bench_state *state, chain shape, bool cold) {
       lazy_array_release(input);
       lazy_context_close(context);
       context = NULL, input = NULL;
-      BENCH_OK(state, lazy_context_open("host", NULL, &context));
+      BENCH_OK(state, lazy_context_open(bench_device(), NULL, &context));
       BENCH_OK(state, lazy_array_from_data(context, LAZY_DTYPE_F32, &input_shape, ones, &input));
     }
     lazy_module *model = NULL;

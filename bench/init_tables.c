@@ -117,7 +117,7 @@ typedef struct workbench {
 
 static lazy_status rig_open(workbench *rig, size_t bytes) {
   rig->bytes = bytes;
-  LAZY_TRY(lazyi_device_open("host", &rig->device));
+  LAZY_TRY(lazyi_device_open(bench_device(), &rig->device));
   LAZY_TRY(lazyi_device_enter(&rig->device));
   LAZY_TRY(lazyi_launcher_init(&rig->device, &rig->launcher));
   LAZY_TRY(LAZYI_DRIVER(&rig->device, stream_create, &rig->stream, LAZY_DRIVER_STREAM_NON_BLOCKING));

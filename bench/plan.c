@@ -33,7 +33,7 @@ typedef struct rig {
 } rig;
 
 static lazy_status open_rig(rig *r, int64_t layers) {
-  LAZY_TRY(lazy_context_open("host", NULL, &r->context));
+  LAZY_TRY(lazy_context_open(bench_device(), NULL, &r->context));
   LAZY_TRY(build(r->context, layers, &r->model));
   return lazy_graph_create(r->model, NULL, &r->graph);
 }
