@@ -73,6 +73,7 @@ LAZY_INLINE void lazy_lot_store(T *out, const T *values, uint64_t left) {
         T lots_values[at_once][LAZY_LOT];                                                               \
         LAZY_UNROLL for (uint32_t lot = 0; lot < (at_once); lot++) {                                    \
           const uint64_t e = LAZY_LOT_OF_THREAD(lots_first + part, lot);                                \
+          (void)e;                                                                                      \
           function(lots_values[lot], LAZY_LOT, __VA_ARGS__);                                            \
         }                                                                                               \
         LAZY_UNROLL for (uint32_t lot = 0; lot < (at_once); lot++)                                      \
