@@ -11,7 +11,7 @@
 #ifndef LAZYRT_DLPACK_H
 #define LAZYRT_DLPACK_H
 
-#include <lazyrt/array.h>
+#include <lazyrt/param.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +38,11 @@ LAZY_CHECKED lazy_status lazy_array_to_dlpack(lazy_array *array, const lazy_dlpa
 LAZY_CHECKED lazy_status lazy_array_to_dlpack_unversioned(lazy_array *array,
                                                           const lazy_dlpack_options *options,
                                                           struct DLManagedTensor **out_tensor);
+
+/* The values of a parameter or buffer in the same way: lazy_param_array and lazy_array_to_dlpack in one.
+   Unshaped: INVALID_STATE ("share memory on an uninitialized ..."), as PyTorch's share_memory_. */
+LAZY_CHECKED lazy_status lazy_param_to_dlpack(lazy_param *param, const lazy_dlpack_options *options,
+                                              struct DLManagedTensorVersioned **out_tensor);
 
 /* An array on the tensor's memory. Takes the tensor over: its deleter is called when the last view is
    released, after waiting for what is queued on it, on the thread that releases. On error it stays the

@@ -93,6 +93,11 @@ LAZY_CHECKED lazy_status lazy_module_convert(lazy_module *module, lazy_dtype dty
    anything in the tree is lazy, else UNSUPPORTED for more than one device. */
 LAZY_CHECKED lazy_status lazy_module_replicate(lazy_module *module, int device_count);
 
+/* nn.utils.weight_norm and spectral_norm of the parameter `name`: INVALID_VALUE with PyTorch's words ("...
+   have uninitialized parameters.") while it is unshaped, NOT_FOUND if there is none, else UNSUPPORTED. */
+LAZY_CHECKED lazy_status lazy_module_weight_norm(lazy_module *module, const char *name);
+LAZY_CHECKED lazy_status lazy_module_spectral_norm(lazy_module *module, const char *name);
+
 /* Prints the tree as PyTorch's repr does, without a trailing newline on the last ')'; then one newline. */
 LAZY_CHECKED lazy_status lazy_module_print(const lazy_module *module, FILE *stream);
 /* The same text in memory; freed with lazy_string_free. */

@@ -56,6 +56,15 @@ LAZY_CHECKED lazy_status lazy_module_save(lazy_module *module, const char *path)
 LAZY_CHECKED lazy_status lazy_module_load(lazy_module *module, const char *path,
                                           const lazy_load_options *options, lazy_report **out_report);
 
+/* A module in one file, as PyTorch pickles one: its text, the values, and what is lazy, which stays lazy with
+   its dtype and options, as do training mode, frozen parameters, ties and shared modules. The file is a
+   checkpoint of the model besides, which lazy_state_open reads (entries that were lazy are lazy), as does any
+   other software. Classes of your own are known by name and have to be registered before it is opened; hooks,
+   and the initialisers of parameters you set yourself, are not written. Errors of open: those of
+   lazy_state_open and lazy_module_parse; CHECKPOINT for a file that holds no model. */
+LAZY_CHECKED lazy_status lazy_module_save_whole(lazy_module *module, const char *path);
+LAZY_CHECKED lazy_status lazy_module_open(lazy_context *context, const char *path, lazy_module **out_module);
+
 /* ---- checkpoints larger than memory ---- */
 
 /* See fingerprint.h. */

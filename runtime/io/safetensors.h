@@ -7,6 +7,8 @@
 #ifndef LAZYI_IO_SAFETENSORS_H
 #define LAZYI_IO_SAFETENSORS_H
 
+#include <lazyrt/state.h>
+
 #include "runtime/base/vector.h"
 
 #define LAZYI_SAFETENSORS_MAX_HEADER_BYTES ((uint64_t)100000000) /* the reference reader's limit */
@@ -41,5 +43,12 @@ void lazyi_safetensors_header_deinit(lazyi_safetensors_header *header);
    caller frees the bytes with lazyi_memory_free. */
 LAZY_MUST_USE lazy_status lazyi_safetensors_write_header(const lazyi_safetensors_header *header,
                                                          unsigned char **out_bytes, size_t *out_count);
+
+/* What the library writes under "lazyrt" in the files of modules: its version. */
+#define LAZYI_SAFETENSORS_WORD_(number) #number
+#define LAZYI_SAFETENSORS_WORD(number)  LAZYI_SAFETENSORS_WORD_(number)
+#define LAZYI_SAFETENSORS_VERSION            \
+  LAZYI_SAFETENSORS_WORD(LAZY_VERSION_MAJOR) \
+  "." LAZYI_SAFETENSORS_WORD(LAZY_VERSION_MINOR) "." LAZYI_SAFETENSORS_WORD(LAZY_VERSION_PATCH)
 
 #endif

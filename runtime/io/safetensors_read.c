@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/io/model.h"
 #include "runtime/io/safetensors.h"
 #include "runtime/module/state.h"
 
@@ -48,7 +49,7 @@ static lazy_status fill(lazy_state *state, const mapping *map, const lazyi_safet
     const lazyi_safetensors_tensor *tensor = &header->tensors.at[i];
     LAZY_TRY(lazyi_state_add_bytes(state, tensor->key, tensor->dtype, &tensor->shape, data + tensor->begin));
   }
-  return LAZY_STATUS_OK;
+  return lazyi_model_add_lazy(state);
 }
 
 static lazy_status open_file(const char *path, lazy_state *state) {

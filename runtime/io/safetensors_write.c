@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "runtime/io/file_writer.h"
 #include "runtime/io/shards.h"
 #include "runtime/tensor/array.h"
@@ -94,9 +92,7 @@ lazy_status lazy_state_save(const lazy_state *state, const char *path, const cha
 }
 
 lazy_status lazy_module_save(lazy_module *module, const char *path) {
-  char version[32];
-  snprintf(version, sizeof version, "%d.%d.%d", LAZY_VERSION_MAJOR, LAZY_VERSION_MINOR, LAZY_VERSION_PATCH);
-  const char *const keys[] = {"format", "lazyrt"}, *const values[] = {"pt", version};
+  const char *const keys[] = {"format", "lazyrt"}, *const values[] = {"pt", LAZYI_SAFETENSORS_VERSION};
   lazy_state *state;
   lazy_status status = lazy_module_state(module, &state);
   if (status != LAZY_STATUS_OK) return lazy_status_annotate(status, "saving '%s'", path);

@@ -26,7 +26,7 @@ lazy_status lazyi_lazy_unsettled(const lazy_module *module, const lazy_param *pa
   char path[LAZYI_PATH_BYTES];
   return lazy_status_fail(LAZY_STATUS_INVALID_STATE,
                           "module %s '%s' has not been fully initialized: nothing in the call settles the "
-                          "shape of its %s '%s'",
+                          "shape of its %s '%s'; run a forward pass of a class that does, or load it",
                           type->name, lazyi_module_path(module, path, sizeof path), lazyi_param_kind(param),
                           name);
 }

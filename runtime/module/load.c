@@ -2,7 +2,6 @@
  * nothing. */
 #include "runtime/module/load.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,53 +9,23 @@
 
 /* ---- what was found ---- */
 
-static lazy_status add_error(lazyi_load_frame *frame, const char *format, ...) LAZY_PRINTF(2, 3);
-static lazy_status add_error(lazyi_load_frame *frame, const char *format, ...) {
-  va_list arguments, again;
-  va_start(arguments, format);
-  va_copy(again, arguments);
-  int length = vsnprintf(NULL, 0, format, arguments);
-  va_end(arguments);
-  lazy_status status = length < 0 ? LAZY_STATUS_OK : lazyi_vector_reserve(&frame->errors, (size_t)length + 3);
-  if (status == LAZY_STATUS_OK && length >= 0) {
-    char *at = frame->errors.at + frame->errors.count;
-    memcpy(at, "\n\t", 2);
-    (void)vsnprintf(at + 2, (size_t)length + 1, format, again);
-    frame->errors.count += (size_t)length + 2;
-  }
-  va_end(again);
-  return status;
-}
-
-typedef struct text {
-  LAZYI_VECTOR(char) bytes;
-} text;
-
-static lazy_status append(text *t, const char *words) {
-  size_t length = strlen(words);
-  LAZY_TRY(lazyi_vector_reserve(&t->bytes, length + 1));
-  memcpy(t->bytes.at + t->bytes.count, words, length + 1);
-  t->bytes.count += length;
-  return LAZY_STATUS_OK;
-}
-
-static lazy_status append_keys(text *t, const lazy_report *report, lazy_finding finding,
+static lazy_status append_keys(lazyi_string *t, const lazy_report *report, lazy_finding finding,
                                const char *heading) {
   bool first = true;
   for (size_t i = 0; i < report->items.count; i++) {
     if (report->items.at[i].finding != finding) continue;
-    LAZY_TRY(append(t, first ? heading : ", "));
-    LAZY_TRY(append(t, "\""));
-    LAZY_TRY(append(t, report->items.at[i].path));
-    LAZY_TRY(append(t, "\""));
+    LAZY_TRY(lazyi_string_put(t, first ? heading : ", "));
+    LAZY_TRY(lazyi_string_put(t, "\""));
+    LAZY_TRY(lazyi_string_put(t, report->items.at[i].path));
+    LAZY_TRY(lazyi_string_put(t, "\""));
     first = false;
   }
-  return first ? LAZY_STATUS_OK : append(t, ".");
+  return first ? LAZY_STATUS_OK : lazyi_string_put(t, ".");
 }
 
 /* PyTorch's order: missing, unexpected, the rest. */
 static lazy_status fail(const lazyi_load_frame *frame, bool strict) {
-  text t = {0};
+  lazyi_string t = {0};
   lazy_status status = LAZY_STATUS_OK;
   if (strict) {
     status = append_keys(&t, frame->report, LAZY_FINDING_MISSING, "\n\tMissing key(s) in state_dict: ");
@@ -64,13 +33,13 @@ static lazy_status fail(const lazyi_load_frame *frame, bool strict) {
       status =
           append_keys(&t, frame->report, LAZY_FINDING_UNEXPECTED, "\n\tUnexpected key(s) in state_dict: ");
   }
-  bool other = frame->has_other_error || t.bytes.count > 0;
-  if (status == LAZY_STATUS_OK && frame->errors.count > 0) status = append(&t, frame->errors.at);
+  bool other = frame->has_other_error || t.count > 0;
+  if (status == LAZY_STATUS_OK && frame->errors.count > 0) status = lazyi_string_put(&t, frame->errors.at);
   if (status == LAZY_STATUS_OK)
     status = lazy_status_fail(other ? LAZY_STATUS_LOAD : LAZY_STATUS_INVALID_STATE,
                               "Error(s) in loading state_dict for %s:%s",
-                              lazyi_module_class_name(frame->root), t.bytes.at);
-  lazyi_vector_deinit(&t.bytes);
+                              lazyi_module_class_name(frame->root), t.at);
+  lazyi_vector_deinit(&t);
   return status;
 }
 
@@ -125,10 +94,11 @@ static lazy_status mismatch(lazyi_load_frame *frame, const char *key, const lazy
                             const lazy_shape *wanted) {
   char a[LAZYI_SHAPE_TEXT_BYTES], b[LAZYI_SHAPE_TEXT_BYTES];
   frame->has_other_error = true;
-  return add_error(frame,
-                   "size mismatch for %s: copying a param with shape %s from checkpoint, the shape in "
-                   "current model is %s.",
-                   key, shape_words(found, a, sizeof a), shape_words(wanted, b, sizeof b));
+  return lazyi_string_format(
+      &frame->errors,
+      "\n\tsize mismatch for %s: copying a param with shape %s from checkpoint, the shape in "
+      "current model is %s.",
+      key, shape_words(found, a, sizeof a), shape_words(wanted, b, sizeof b));
 }
 
 static const lazy_shape *settled_shape(const lazyi_load_frame *frame, const lazy_param *param) {
@@ -157,17 +127,17 @@ static lazy_status take_entry(lazyi_load_frame *frame, lazy_param *param, const 
 
 static lazy_status take_lazy_entry(lazyi_load_frame *frame, const lazy_param *param, const char *key) {
   if (settled_shape(frame, param) == NULL) return LAZY_STATUS_OK;
-  return add_error(
-      frame,
-      "%s: cannot tell the shape of an uninitialized %s: the checkpoint's is lazy, the model's is not; call "
-      "forward on the model it comes from first.",
-      key, lazyi_param_kind(param));
+  return lazyi_string_format(&frame->errors,
+                             "\n\t%s: cannot tell the shape of an uninitialized %s: the checkpoint's is "
+                             "lazy, the model's is not; call "
+                             "forward on the model it comes from first.",
+                             key, lazyi_param_kind(param));
 }
 
-static lazy_status make_key(text *t, const char *prefix, const char *name) {
-  t->bytes.count = 0;
-  LAZY_TRY(append(t, prefix));
-  return append(t, name);
+static lazy_status make_key(lazyi_string *t, const char *prefix, const char *name) {
+  lazyi_string_cut(t, 0);
+  LAZY_TRY(lazyi_string_put(t, prefix));
+  return lazyi_string_put(t, name);
 }
 
 /* A state of an older version of the class, or of one that tells no version, does not know the parameter. */
@@ -188,7 +158,7 @@ static bool is_younger(const lazyi_load_frame *frame, const lazy_module *module,
 }
 
 static lazy_status visit_params(lazyi_load_frame *frame, const lazy_module *module, const char *prefix) {
-  text key = {0};
+  lazyi_string key = {0};
   lazy_status status = LAZY_STATUS_OK;
   for (int buffers = 0; buffers < 2; buffers++) {
     for (size_t i = 0; i < module->params.count && status == LAZY_STATUS_OK; i++) {
@@ -197,21 +167,21 @@ static lazy_status visit_params(lazyi_load_frame *frame, const lazy_module *modu
         continue;
       status = make_key(&key, prefix, slot->name);
       if (status != LAZY_STATUS_OK) break;
-      void **found = lazyi_map_find(&frame->keys, key.bytes.at, key.bytes.count);
+      void **found = lazyi_map_find(&frame->keys, key.at, key.count);
       if (found == NULL) {
         if (!is_younger(frame, module, prefix, slot->name))
-          status = lazyi_report_add(frame->report, LAZY_FINDING_MISSING, key.bytes.at, "");
+          status = lazyi_report_add(frame->report, LAZY_FINDING_MISSING, key.at, "");
         continue;
       }
       size_t entry = (size_t)(uintptr_t)*found - 1;
       lazy_spec spec;
       frame->used[entry] = true;
       status = lazy_state_spec(frame->state, entry, &spec)
-                   ? take_entry(frame, slot->param, key.bytes.at, entry, &spec.shape)
-                   : take_lazy_entry(frame, slot->param, key.bytes.at);
+                   ? take_entry(frame, slot->param, key.at, entry, &spec.shape)
+                   : take_lazy_entry(frame, slot->param, key.at);
     }
   }
-  lazyi_vector_deinit(&key.bytes);
+  lazyi_vector_deinit(&key);
   return status;
 }
 
@@ -230,10 +200,10 @@ static lazy_status check_options(lazyi_load_frame *frame, lazy_module *module, c
       learn(found, &wanted, &known);
       continue;
     }
-    text key = {0};
+    lazyi_string key = {0};
     lazy_status status = make_key(&key, prefix, slot->name);
-    if (status == LAZY_STATUS_OK) status = mismatch(frame, key.bytes.at, found, &resolved);
-    lazyi_vector_deinit(&key.bytes);
+    if (status == LAZY_STATUS_OK) status = mismatch(frame, key.at, found, &resolved);
+    lazyi_vector_deinit(&key);
     LAZY_TRY(status);
   }
   return LAZY_STATUS_OK;
@@ -278,25 +248,24 @@ static lazy_status run_hooks(lazyi_load_frame *frame, lazy_module *module, const
 typedef lazy_status (*module_step)(lazyi_load_frame *frame, lazy_module *module, const char *prefix);
 
 /* Steps through the tree with the prefix of each module's keys; either step may be NULL. */
-static lazy_status walk(lazyi_load_frame *frame, lazy_module *module, text *prefix, module_step before,
-                        module_step after) {
-  size_t stem = prefix->bytes.count;
-  if (before != NULL) LAZY_TRY(before(frame, module, prefix->bytes.at));
+static lazy_status walk(lazyi_load_frame *frame, lazy_module *module, lazyi_string *prefix,
+                        module_step before, module_step after) {
+  size_t stem = prefix->count;
+  if (before != NULL) LAZY_TRY(before(frame, module, prefix->at));
   for (size_t i = 0; i < module->children.entries.count; i++) {
-    LAZY_TRY(append(prefix, module->children.entries.at[i].name));
-    LAZY_TRY(append(prefix, "."));
+    LAZY_TRY(lazyi_string_put(prefix, module->children.entries.at[i].name));
+    LAZY_TRY(lazyi_string_put(prefix, "."));
     LAZY_TRY(walk(frame, lazyi_module_child(module, i), prefix, before, after));
-    prefix->bytes.count = stem;
-    prefix->bytes.at[stem] = '\0';
+    lazyi_string_cut(prefix, stem);
   }
-  return after != NULL ? after(frame, module, prefix->bytes.at) : LAZY_STATUS_OK;
+  return after != NULL ? after(frame, module, prefix->at) : LAZY_STATUS_OK;
 }
 
 static lazy_status walk_root(lazyi_load_frame *frame, module_step before, module_step after) {
-  text prefix = {0};
-  lazy_status status = append(&prefix, frame->prefix);
+  lazyi_string prefix = {0};
+  lazy_status status = lazyi_string_put(&prefix, frame->prefix);
   if (status == LAZY_STATUS_OK) status = walk(frame, frame->root, &prefix, before, after);
-  lazyi_vector_deinit(&prefix.bytes);
+  lazyi_vector_deinit(&prefix);
   return status;
 }
 
@@ -365,21 +334,31 @@ static void finish(lazyi_load_frame *frame) {
   lazy_report_release(frame->report);
 }
 
+static lazy_status load_into(lazyi_load_frame *frame, bool strict, lazy_report **out_report) {
+  lazy_module *module = frame->root;
+  pthread_mutex_t *lock = &module->context->core->first_forward;
+  pthread_mutex_lock(lock);
+  lazy_status status = load(frame, strict);
+  if (status == LAZY_STATUS_OK && out_report != NULL) {
+    *out_report = frame->report;
+    frame->report = NULL;
+  }
+  finish(frame);
+  pthread_mutex_unlock(lock);
+  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
+  return lazy_status_annotate(status, "loading into %s", lazyi_module_class_name(module));
+}
+
 lazy_status lazy_module_load_state(lazy_module *module, const lazy_state *state,
                                    const lazy_load_options *options, lazy_report **out_report) {
   static const lazy_load_options defaults = {.struct_size = sizeof(lazy_load_options)};
   if (options == NULL) options = &defaults;
   lazyi_load_frame frame = {
       .root = module, .state = state, .prefix = options->prefix != NULL ? options->prefix : ""};
-  pthread_mutex_t *lock = &module->context->core->first_forward;
-  pthread_mutex_lock(lock);
-  lazy_status status = load(&frame, !options->not_strict);
-  if (status == LAZY_STATUS_OK && out_report != NULL) {
-    *out_report = frame.report;
-    frame.report = NULL;
-  }
-  finish(&frame);
-  pthread_mutex_unlock(lock);
-  if (status != LAZY_STATUS_OUT_OF_MEMORY) return status;
-  return lazy_status_annotate(status, "loading into %s", lazyi_module_class_name(module));
+  return load_into(&frame, !options->not_strict, out_report);
+}
+
+lazy_status lazyi_load_as_saved(lazy_module *module, const lazy_state *state) {
+  lazyi_load_frame frame = {.root = module, .state = state, .prefix = "", .keeps_lazy = true};
+  return load_into(&frame, true, NULL);
 }

@@ -2,6 +2,7 @@
 #ifndef LAZYI_MODULE_LOAD_H
 #define LAZYI_MODULE_LOAD_H
 
+#include "runtime/base/string.h"
 #include "runtime/module/findings.h"
 #include "runtime/module/hooks.h"
 #include "runtime/module/journal.h"
@@ -26,9 +27,10 @@ typedef struct lazyi_load_frame {
   bool *used;     /* per entry */
   LAZYI_VECTOR(lazyi_load_target) targets;
   LAZYI_VECTOR(lazy_module *) lazy_modules; /* that a load may finalise, in order */
-  LAZYI_VECTOR(char) errors;                /* "\n\t..." each */
+  lazyi_string errors;                      /* "\n\t..." each */
   bool has_other_error;                     /* than a lazy entry for a real parameter */
   bool has_post_hooks;
+  bool keeps_lazy; /* a lazy module stays one, settled or not */
   lazy_report *report;
   lazyi_journal journal;
 } lazyi_load_frame;
@@ -37,5 +39,8 @@ typedef struct lazyi_load_frame {
 LAZY_MUST_USE lazy_status lazyi_load_apply(lazyi_load_frame *frame);
 /* After a failure: the journal is rolled back and real parameters get their values again. */
 void lazyi_load_undo(lazyi_load_frame *frame);
+
+/* A strict load that swaps no class: the module is being made again as it was, lazy hooks and all. */
+LAZY_MUST_USE lazy_status lazyi_load_as_saved(lazy_module *module, const lazy_state *state);
 
 #endif

@@ -149,7 +149,7 @@ static lazy_status back_up(lazyi_load_frame *frame) {
 static lazy_status finalise_lazy(lazyi_load_frame *frame) {
   for (size_t i = 0; i < frame->lazy_modules.count; i++) {
     lazy_module *module = frame->lazy_modules.at[i];
-    if (!module->load_hook || lazy_module_has_uninitialized_params(module)) continue;
+    if (frame->keeps_lazy || !module->load_hook || lazy_module_has_uninitialized_params(module)) continue;
     LAZY_TRY(lazyi_lazy_finalise(&frame->journal, module));
     lazy_status status = lazyi_lazy_settle(module);
     if (status != LAZY_STATUS_OK) {

@@ -67,6 +67,10 @@ lazy_status lazyi_state_add_bytes(lazy_state *state, const char *key, lazy_dtype
   return add(state, key, &(lazyi_state_entry){.kind = LAZYI_STATE_BYTES, .bytes = bytes, .spec = spec});
 }
 
+lazy_status lazyi_state_add_lazy(lazy_state *state, const char *key, lazy_dtype dtype) {
+  return add(state, key, &(lazyi_state_entry){.kind = LAZYI_STATE_LAZY, .spec = {.dtype = dtype}});
+}
+
 lazy_status lazyi_state_set_metadata(lazy_state *state, const char *key, const char *value) {
   char *copy = lazyi_memory_strdup(value);
   LAZYI_TRY_ALLOC(copy);
@@ -106,6 +110,7 @@ size_t lazy_state_find(const lazy_state *state, const char *key) {
 bool lazy_state_spec(const lazy_state *state, size_t index, lazy_spec *out_spec) {
   if (index >= state->entries.count) return false;
   const lazyi_state_entry *entry = &state->entries.at[index];
+  if (entry->kind == LAZYI_STATE_LAZY) return false;
   if (entry->kind != LAZYI_STATE_PARAM) {
     *out_spec = entry->spec;
     return true;
@@ -135,6 +140,9 @@ static lazy_status read_bytes(const lazyi_state_entry *entry, void *out_data, si
 static lazy_status read_entry(const lazyi_state_entry *entry, void *out_data, size_t bytes) {
   if (entry->kind == LAZYI_STATE_BYTES) return read_bytes(entry, out_data, bytes);
   if (entry->kind == LAZYI_STATE_ARRAY) return lazy_array_download(entry->array, out_data, bytes);
+  if (entry->kind == LAZYI_STATE_LAZY)
+    return lazy_status_fail(LAZY_STATUS_UNINITIALIZED,
+                            "the values of an uninitialized parameter: the file's model was lazy here");
   lazy_array *array;
   LAZY_TRY(lazy_param_array(entry->param, &array));
   lazy_status status = lazy_array_download(array, out_data, bytes);

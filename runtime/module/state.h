@@ -12,6 +12,7 @@ typedef enum lazyi_state_kind {
   LAZYI_STATE_PARAM = 1, /* shared with a module; may be unshaped, shaped or real */
   LAZYI_STATE_ARRAY = 2, /* on a device */
   LAZYI_STATE_BYTES = 3, /* host memory, row-major without gaps: mapped from a file */
+  LAZYI_STATE_LAZY = 4,  /* a file's word that it was unshaped: a dtype and nothing else */
 } lazyi_state_kind;
 
 /* Host memory that BYTES entries lie in; freed with the last state that points into it. */
@@ -26,7 +27,7 @@ typedef struct lazyi_state_entry {
   lazy_param *param; /* PARAM: held */
   lazy_array *array; /* ARRAY: held */
   const void *bytes; /* BYTES: borrowed from `owner` */
-  lazy_spec spec;    /* ARRAY, BYTES */
+  lazy_spec spec;    /* ARRAY, BYTES; LAZY: the dtype */
 } lazyi_state_entry;
 
 struct lazy_state {
@@ -47,6 +48,7 @@ LAZY_MUST_USE lazy_status lazyi_state_add_param(lazy_state *state, const char *k
 LAZY_MUST_USE lazy_status lazyi_state_add_array(lazy_state *state, const char *key, lazy_array *array);
 LAZY_MUST_USE lazy_status lazyi_state_add_bytes(lazy_state *state, const char *key, lazy_dtype dtype,
                                                 const lazy_shape *shape, const void *bytes);
+LAZY_MUST_USE lazy_status lazyi_state_add_lazy(lazy_state *state, const char *key, lazy_dtype dtype);
 LAZY_MUST_USE lazy_status lazyi_state_set_metadata(lazy_state *state, const char *key, const char *value);
 LAZY_MUST_USE lazy_status lazyi_state_set_version(lazy_state *state, const char *module_path, int version);
 /* 0 where the state has none for that module. */
