@@ -365,6 +365,8 @@ TEST_ON_DRIVERS(driver_graph, beginning_and_ending_in_the_wrong_place) {
   EXPECT_EQ(d->stream_end_capture(g.a, &graph), LAZY_DRIVER_ILLEGAL_STATE);
   ASSERT_EQ(begin(&g), 0);
   EXPECT_EQ(on_another_thread(end_elsewhere, &g), (intptr_t)LAZY_DRIVER_CAPTURE_WRONG_THREAD);
+  EXPECT_EQ(d->stream_end_capture(g.a, &graph), LAZY_DRIVER_ILLEGAL_STATE); /* that ended it */
+  ASSERT_EQ(begin(&g), 0);
   EXPECT_EQ(on_another_thread(alloc_elsewhere, &g), (intptr_t)0); /* the mode is this thread's */
   EXPECT_EQ(d->stream_end_capture(g.a, &graph), 0);
   EXPECT_EQ(d->graph_instantiate(NULL, graph, 0), LAZY_DRIVER_INVALID_VALUE);

@@ -222,8 +222,10 @@ int lazyi_host_stream_end_capture(lazy_driver_stream handle, lazy_driver_graph *
     return lazyi_host_leave(is_over ? LAZY_DRIVER_CAPTURE_INVALIDATED
                                     : invalidate(capture, LAZY_DRIVER_CAPTURE_UNMATCHED));
   if (!is_over && capture->mode != LAZY_DRIVER_CAPTURE_MODE_RELAXED &&
-      !pthread_equal(capture->thread, pthread_self()))
+      !pthread_equal(capture->thread, pthread_self())) {
+    lazyi_host_graph_abandon(capture); /* as on a GPU: it is over all the same */
     return lazyi_host_leave(LAZY_DRIVER_CAPTURE_WRONG_THREAD);
+  }
   result = is_over ? LAZY_DRIVER_CAPTURE_INVALIDATED : check_joined(capture);
   close_capture(capture);
   if (result == LAZY_DRIVER_SUCCESS &&
